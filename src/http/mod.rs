@@ -1,0 +1,5 @@
+//! All actix code: routes, headers, errors.
+
+mod settings;
+
+pub use settings::Settings;

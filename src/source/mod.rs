@@ -1,0 +1,117 @@
+//! Where rows come from. A [`Source`] fills the layers of one tile in one go.
+
+pub mod postgis;
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use thiserror::Error;
+use tokio::time::Instant;
+
+use crate::tile::{Crs, Feature, TileCoord};
+
+/// When an answer stops being of use; every wait of a fetch ends there.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    pub fn after(timeout: Duration) -> Self {
+        Self(Instant::now() + timeout)
+    }
+
+    pub fn instant(self) -> Instant {
+        self.0
+    }
+
+    pub fn remaining(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+}
+
+/// A layer as its source prepared it, ready to be asked for a tile.
+#[derive(Debug)]
+pub enum SourceLayer {
+    Postgis(postgis::TableLayer),
+}
+
+impl SourceLayer {
+    /// Coordinate system of the rows that [`Source::fetch`] yields.
+    pub fn crs(&self) -> Crs {
+        match self {
+            Self::Postgis(layer) => layer.crs(),
+        }
+    }
+
+    /// Property names in the order of [`Feature::properties`]' indices.
+    pub fn keys(&self) -> Vec<String> {
+        match self {
+            Self::Postgis(layer) => layer.keys(),
+        }
+    }
+
+    /// A text that changes whenever the same tile could come out differently.
+    pub fn definition(&self) -> String {
+        match self {
+            Self::Postgis(layer) => layer.definition(),
+        }
+    }
+}
+
+/// One layer of one tile.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerRequest<'a> {
+    pub layer: &'a SourceLayer,
+    pub tile: TileCoord,
+    /// Grid units along the tile's side.
+    pub extent: u32,
+    /// Grid units around the tile from which rows are wanted as well.
+    pub buffer: u32,
+}
+
+/// Takes the rows of a fetch.
+pub trait TileSink: Send {
+    /// A row of the layer at `index` of the requests. Layers may interleave.
+    fn feature(&mut self, index: usize, feature: &dyn Feature);
+
+    /// A row of that layer which the source itself had to leave out, because its geometry can't
+    /// be transformed to the layer's [`Crs`].
+    fn untransformable(&mut self, index: usize);
+}
+
+/// What a fetch cost.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FetchStats {
+    /// Time until a connection was free.
+    pub queue: Duration,
+    /// Time from there to the last row, the sink's own work included.
+    pub db: Duration,
+    pub rows: u64,
+}
+
+/// Something that layers are read from.
+pub trait Source: Send + Sync {
+    /// Fills one tile's layers, all of which are this source's own.
+    ///
+    /// # Errors
+    /// The first error of any of the layers; the sink is then incomplete.
+    fn fetch<'a>(
+        &'a self,
+        requests: &'a [LayerRequest<'a>],
+        sink: &'a mut dyn TileSink,
+        deadline: Deadline,
+    ) -> BoxFuture<'a, Result<FetchStats, SourceError>>;
+}
+
+/// Why a fetch failed. The texts are for logs: they name databases and may quote SQL.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    /// The database can't serve now: no connection, out of resources, shutting down.
+    #[error("database {database} is unavailable: {reason}")]
+    Unavailable { database: String, reason: String },
+    /// The statement or the wait for it took too long.
+    #[error("database {database} did not answer in time: {reason}")]
+    Timeout { database: String, reason: String },
+    /// The layer's query is wrong.
+    #[error("query failed in database {database}: {reason}")]
+    Query { database: String, reason: String },
+}

@@ -1,0 +1,81 @@
+//! What a database holds that can be published.
+
+use geo::Rect;
+
+/// The answer to [`PostgisSource::inventory`](super::PostgisSource::inventory).
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    /// Schema that PostGIS is installed in.
+    pub postgis_schema: String,
+    /// For example `3.3.2`.
+    pub postgis_version: String,
+    /// One entry for each geometry or geography column, ordered by schema, table, column.
+    pub tables: Vec<SpatialTable>,
+}
+
+/// A table or its like, with one of its geometry columns.
+#[derive(Clone, Debug)]
+pub struct SpatialTable {
+    pub schema: String,
+    pub name: String,
+    pub relation: Relation,
+    pub comment: Option<String>,
+    pub geometry: GeometryColumn,
+    /// Every other column that can be a property, in table order.
+    pub columns: Vec<Column>,
+    /// The column of a single-column integer primary key.
+    pub primary_key: Option<String>,
+    /// The planner's row count, `None` when never analysed.
+    pub estimated_rows: Option<u64>,
+    /// Longitudes and latitudes that the geometry covers, as far as cheaply known.
+    pub bounds: Option<Rect<f64>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    Table,
+    PartitionedTable,
+    ForeignTable,
+    View,
+    MaterializedView,
+}
+
+#[derive(Clone, Debug)]
+pub struct GeometryColumn {
+    pub name: String,
+    pub geography: bool,
+    /// SRID of the column's values; 0 when they have none, `None` when it can't be told: no
+    /// rows to sample, or rows of several.
+    pub srid: Option<i32>,
+    /// All SRIDs found, if a sample found several.
+    pub mixed_srids: Vec<i32>,
+    /// Upper-case OGC name such as `POINT` or `MULTIPOLYGON`; `GEOMETRY` when any is possible.
+    pub geometry_type: String,
+    /// SRID and type come from a sample of rows, not from the column's type modifier.
+    pub sampled: bool,
+    /// A GiST, SP-GiST or BRIN index leads with the column; always `false` for views.
+    pub indexed: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    pub name: String,
+    /// As `format_type` prints it, for example `character varying(20)`.
+    pub type_name: String,
+    pub kind: ColumnKind,
+}
+
+/// What a column's values become in a tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnKind {
+    Bool,
+    /// int2, int4, int8.
+    Int,
+    /// float4, float8.
+    Float,
+    Numeric,
+    /// date, time, timestamp, timestamptz: RFC 3339 text.
+    Time,
+    /// Everything else, as text.
+    Text,
+}

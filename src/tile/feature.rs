@@ -1,0 +1,35 @@
+//! What a source hands to the tile engine: borrowed rows.
+
+/// Coordinate system of a row's coordinates. Any other is transformed by the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crs {
+    /// EPSG:3857, metres.
+    WebMercator,
+    /// EPSG:4326, degrees, longitude first.
+    Wgs84,
+}
+
+/// A property's value, in the types of MVT 2.1 section 4.1 that Tesela writes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value<'a> {
+    Bool(bool),
+    /// Written as `sint_value`.
+    Int(i64),
+    /// Written as `double_value`; NaN and infinities are left out of the tile.
+    Double(f64),
+    Text(&'a str),
+}
+
+/// A row, borrowed from the source while it is added to a tile.
+pub trait Feature {
+    /// The row's id; a negative one is not written.
+    fn id(&self) -> Option<i64>;
+
+    /// The geometry as (E)WKB in the layer's [`Crs`]; `None` for NULL.
+    fn geometry(&self) -> Option<&[u8]>;
+
+    /// Calls `visit` with each property that is not NULL: its index in
+    /// [`LayerSpec::keys`](super::LayerSpec::keys) and its value. Only called for rows that
+    /// leave something in the tile.
+    fn properties(&self, visit: &mut dyn FnMut(usize, Value<'_>));
+}

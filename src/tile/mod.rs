@@ -1,0 +1,17 @@
+//! Rows in, Mapbox Vector Tiles out: projection, clipping, snapping, encoding, compression.
+//!
+//! Pure: nothing here waits, reads a clock or knows where a row comes from.
+
+pub mod clip;
+pub mod compress;
+pub mod coord;
+pub mod encode;
+pub mod ewkb;
+pub mod feature;
+pub mod mercator;
+pub mod pipeline;
+pub mod quantize;
+
+pub use coord::{MAX_ZOOM, TileCoord};
+pub use feature::{Crs, Feature, Value};
+pub use pipeline::{LayerBuilder, LayerSpec, LayerStats};
