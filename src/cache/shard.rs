@@ -1,0 +1,218 @@
+//! The sharded LRU: `lru` shards behind mutexes, with a budget in bytes.
+
+use std::hash::{BuildHasher, RandomState};
+use std::mem::size_of;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use lru::LruCache;
+use parking_lot::Mutex;
+
+use super::Key;
+use crate::metrics::Metrics;
+
+/// A shard holds at least this much, so that large tiles fit.
+const SHARD_BYTES: u64 = 8_000_000;
+const MAX_SHARDS: u64 = 64;
+
+/// Bytes that an entry takes besides its blob and tag: the list node (key, entry and two links),
+/// its slot in the hash table (two pointers and a control byte at a load of 7/8 at most, 7/16
+/// right after a growth), and the allocator's rounding of three allocations.
+const OVERHEAD: usize = size_of::<Key>() + size_of::<Entry>() + 16 + 26 + 24;
+
+/// A finished tile. Cloning copies no bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CachedTile {
+    /// gzip; empty for a tile without features.
+    pub gzip: Bytes,
+    /// Strong entity tag of the gzip encoding with its quotes, as in the `ETag` header.
+    pub etag: Bytes,
+}
+
+impl CachedTile {
+    /// Whether the tile has no features.
+    pub fn is_empty(&self) -> bool {
+        self.gzip.is_empty()
+    }
+}
+
+struct Entry {
+    tile: CachedTile,
+    expires: Instant,
+}
+
+impl Entry {
+    fn weight(&self) -> u64 {
+        (OVERHEAD + self.tile.gzip.len() + self.tile.etag.len()) as u64
+    }
+}
+
+struct Shard {
+    tiles: LruCache<Key, Entry, RandomState>,
+    bytes: u64,
+}
+
+/// Finished tiles by key, least recently used ones dropped first.
+pub struct TileCache {
+    shards: Box<[Mutex<Shard>]>,
+    hasher: RandomState,
+    shard_budget: u64,
+    metrics: Arc<Metrics>,
+}
+
+impl TileCache {
+    /// A cache that holds up to `budget` bytes, keys and bookkeeping included; none with 0.
+    pub fn new(budget: u64, metrics: Arc<Metrics>) -> Self {
+        let count = (budget / SHARD_BYTES).clamp(1, MAX_SHARDS);
+        // One hasher for all shards: the upper bits pick the shard, the lower ones the bucket.
+        let hasher = RandomState::new();
+        let shard = || Shard { tiles: LruCache::unbounded_with_hasher(hasher.clone()), bytes: 0 };
+        Self {
+            shards: (0..count).map(|_| Mutex::new(shard())).collect(),
+            shard_budget: budget / count,
+            hasher,
+            metrics,
+        }
+    }
+
+    /// The tile under `key` with the time that it has left, unless its time is over.
+    pub fn get(&self, key: &Key, now: Instant) -> Option<(CachedTile, Duration)> {
+        let mut shard = self.shard(key).lock();
+        let entry = shard.tiles.get(key)?;
+        let left = entry.expires.checked_duration_since(now)?;
+        Some((entry.tile.clone(), left))
+    }
+
+    /// Keeps a tile until `expires`, dropping others to make room. One that is larger than a
+    /// shard is not kept.
+    pub fn insert(&self, key: Key, tile: CachedTile, expires: Instant) {
+        let entry = Entry { tile, expires };
+        let weight = entry.weight();
+        let mut dropped = Vec::new();
+        let mut shard = self.shard(&key).lock();
+        if weight > self.shard_budget {
+            drop(shard);
+            self.metrics.cache_too_large.inc();
+            return;
+        }
+        let (bytes_before, count_before) = (shard.bytes, shard.tiles.len());
+        if let Some(old) = shard.tiles.put(key, entry) {
+            shard.bytes -= old.weight();
+            dropped.push(old);
+        }
+        shard.bytes += weight;
+        let mut evicted = 0;
+        while shard.bytes > self.shard_budget
+            && let Some((_, old)) = shard.tiles.pop_lru()
+        {
+            shard.bytes -= old.weight();
+            dropped.push(old);
+            evicted += 1;
+        }
+        let bytes = signed(shard.bytes) - signed(bytes_before);
+        let count = signed(shard.tiles.len() as u64) - signed(count_before as u64);
+        // Freeing large blobs can wait until others may use the shard.
+        drop(shard);
+        drop(dropped);
+        self.metrics.cache_evictions.inc_by(evicted);
+        self.metrics.cache_bytes.add(bytes);
+        self.metrics.cache_entries.add(count);
+    }
+
+    fn shard(&self, key: &Key) -> &Mutex<Shard> {
+        let hash = self.hasher.hash_one(key);
+        &self.shards[((hash >> 32) % self.shards.len() as u64) as usize]
+    }
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tile::TileCoord;
+
+    fn metrics() -> Arc<Metrics> {
+        Arc::new(Metrics::new().unwrap())
+    }
+
+    fn key(n: u32) -> Key {
+        Key::new(7, TileCoord::new(24, n, 0).unwrap())
+    }
+
+    fn tile(bytes: usize) -> CachedTile {
+        CachedTile { gzip: vec![1; bytes].into(), etag: Bytes::from_static(b"\"x-gz\"") }
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(60)
+    }
+
+    #[test]
+    fn a_tile_is_found_until_its_time_is_over() {
+        let cache = TileCache::new(1_000_000, metrics());
+        let now = Instant::now();
+        cache.insert(key(1), tile(10), now + Duration::from_secs(5));
+        let (found, left) = cache.get(&key(1), now + Duration::from_secs(2)).unwrap();
+        assert_eq!(found, tile(10));
+        assert_eq!(left, Duration::from_secs(3));
+        assert!(cache.get(&key(1), now + Duration::from_secs(6)).is_none());
+        assert!(cache.get(&key(2), now).is_none());
+    }
+
+    #[test]
+    fn the_budget_counts_keys_and_empty_tiles() {
+        let metrics = metrics();
+        let cache = TileCache::new(100_000, metrics.clone());
+        for n in 0..10_000 {
+            cache.insert(key(n), tile(0), soon());
+        }
+        let bytes = metrics.cache_bytes.get();
+        assert!((90_000..=100_000).contains(&bytes), "{bytes} bytes held");
+        assert!(metrics.cache_entries.get() < 1_000);
+        assert!(metrics.cache_evictions.get() > 9_000);
+    }
+
+    #[test]
+    fn the_least_recently_used_tile_goes_first() {
+        let cache = TileCache::new(4_000, metrics());
+        cache.insert(key(1), tile(1_200), soon());
+        cache.insert(key(2), tile(1_200), soon());
+        assert!(cache.get(&key(1), Instant::now()).is_some());
+        cache.insert(key(3), tile(1_200), soon());
+        assert!(cache.get(&key(1), Instant::now()).is_some());
+        assert!(cache.get(&key(2), Instant::now()).is_none());
+    }
+
+    #[test]
+    fn a_tile_larger_than_a_shard_is_counted_and_pushes_nothing_out() {
+        let metrics = metrics();
+        let cache = TileCache::new(4_000, metrics.clone());
+        cache.insert(key(1), tile(100), soon());
+        cache.insert(key(2), tile(5_000), soon());
+        assert!(cache.get(&key(1), Instant::now()).is_some());
+        assert!(cache.get(&key(2), Instant::now()).is_none());
+        assert_eq!(metrics.cache_too_large.get(), 1);
+    }
+
+    #[test]
+    fn replacing_a_tile_frees_the_old_one() {
+        let metrics = metrics();
+        let cache = TileCache::new(1_000_000, metrics.clone());
+        cache.insert(key(1), tile(1_000), soon());
+        let before = metrics.cache_bytes.get();
+        cache.insert(key(1), tile(2_000), soon());
+        assert_eq!(metrics.cache_bytes.get(), before + 1_000);
+        assert_eq!(metrics.cache_entries.get(), 1);
+    }
+
+    #[test]
+    fn no_memory_means_nothing_is_kept() {
+        let cache = TileCache::new(0, metrics());
+        cache.insert(key(1), tile(0), soon());
+        assert!(cache.get(&key(1), Instant::now()).is_none());
+    }
+}
