@@ -123,10 +123,14 @@ mod tests {
         let (loads, gate) = (Arc::new(AtomicU32::new(0)), Arc::new(Notify::new()));
         let join = || {
             let (loads, gate) = (loads.clone(), gate.clone());
-            waiting(flights.join(key(), || None, || async move {
-                gate.notified().await;
-                loads.fetch_add(1, Ordering::SeqCst)
-            }))
+            waiting(flights.join(
+                key(),
+                || None,
+                || async move {
+                    gate.notified().await;
+                    loads.fetch_add(1, Ordering::SeqCst)
+                },
+            ))
         };
         let leader = join();
         assert!(leader.leader);

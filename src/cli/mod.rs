@@ -1,8 +1,54 @@
 //! The command line.
 
+mod args;
+mod check;
+mod init;
+mod logging;
+mod sources;
+
 use std::process::ExitCode;
 
+use clap::Parser;
+
+use args::{Cli, Command, ServeArgs};
+
+use crate::app::{self, AppError};
+use crate::config;
+
+/// What a command failed with: its text goes to standard error.
+type CommandError = Box<dyn std::error::Error>;
+
 /// Runs the command that the arguments name.
+///
+/// Exit status: 0 done, 1 failed or, for `check`, not everything can be served, 2 wrong
+/// arguments, 130 interrupted.
 pub fn run() -> ExitCode {
-    ExitCode::SUCCESS
+    let cli = Cli::parse();
+    logging::start(cli.log_format);
+    let result = match cli.command {
+        Command::Serve(args) => serve(&args).map(|()| ExitCode::SUCCESS),
+        Command::Check(args) => check::check(args.config.as_deref(), &args.sources),
+        Command::Init(args) => init::init(&args.url).map(|()| ExitCode::SUCCESS),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
 }
+
+fn serve(args: &ServeArgs) -> Result<(), CommandError> {
+    let mut settings = config::load(args.config.as_deref())?;
+    sources::add(&mut settings, &args.sources)?;
+    if let Some(listen) = args.listen {
+        settings.server.listen = listen;
+    }
+    if settings.databases.is_empty() {
+        return Err(NOTHING_TO_SERVE.into());
+    }
+    app::serve(&settings, args.strict).map_err(|error: AppError| error.into())
+}
+
+const NOTHING_TO_SERVE: &str = "there is nothing to serve
+  publish a whole database:   tesela serve postgres://user:password@host/database
+  or write a configuration:   tesela init postgres://… > tesela.toml
+                              tesela serve --config tesela.toml";

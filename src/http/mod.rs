@@ -1,5 +1,22 @@
 //! All actix code: routes, headers, errors.
 
+mod access_log;
+mod base_url;
+mod cache_headers;
+mod catalog;
+mod conditional;
+mod cors;
+mod error;
+mod health;
+mod negotiate;
+mod router;
+mod server;
 mod settings;
+mod tile;
+mod tilejson;
 
+pub use cors::Origins;
+pub use health::{DatabaseHealth, Readiness};
+pub use router::State;
+pub use server::server;
 pub use settings::Settings;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 pub use layer::{LayerMetrics, LayerMetricsRegistry};
 use prometheus::{
-    Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
-    IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 /// From a warm hit (tens of microseconds) to a request timeout.
@@ -20,16 +20,8 @@ const LATENCY_BUCKETS: &[f64] = &[
 ];
 
 /// Bytes of a finished gzip tile.
-const SIZE_BUCKETS: &[f64] = &[
-    256.0,
-    1_024.0,
-    4_096.0,
-    16_384.0,
-    65_536.0,
-    262_144.0,
-    1_048_576.0,
-    4_194_304.0,
-];
+const SIZE_BUCKETS: &[f64] =
+    &[256.0, 1_024.0, 4_096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0];
 
 /// How a request for a tile ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

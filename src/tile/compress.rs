@@ -14,6 +14,18 @@ pub fn gzip(tile: &[u8]) -> Vec<u8> {
     written.unwrap_or_default()
 }
 
+/// Reverses [`gzip`].
+///
+/// # Errors
+/// The bytes are not gzip.
+pub fn gunzip(gzip: &[u8]) -> std::io::Result<Vec<u8>> {
+    use std::io::Read;
+
+    let mut tile = Vec::with_capacity(gzip.len() * 3);
+    flate2::read::GzDecoder::new(gzip).read_to_end(&mut tile)?;
+    Ok(tile)
+}
+
 /// Seedless 128-bit digest of an uncompressed tile: equal tiles have equal digests on every
 /// server.
 pub fn digest(tile: &[u8]) -> u128 {

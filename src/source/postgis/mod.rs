@@ -15,7 +15,51 @@ use crate::tile::Crs;
 #[derive(Debug)]
 pub struct TableLayer {}
 
+#[derive(Debug, thiserror::Error)]
+#[error("x")]
+pub struct Mismatch;
+impl Inventory {
+    pub fn find(&self, _: &TableSettings) -> Result<&SpatialTable, Mismatch> {
+        Err(Mismatch)
+    }
+}
+impl SpatialTable {
+    pub fn qualified(&self) -> String {
+        String::new()
+    }
+}
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PoolState {
+    pub connections: u32,
+    pub idle: u32,
+    pub waiting: u64,
+    pub max: u32,
+    pub timeouts: u64,
+}
+impl PostgisSource {
+    pub fn name(&self) -> &str {
+        ""
+    }
+    pub fn pool_state(&self) -> PoolState {
+        PoolState::default()
+    }
+    pub async fn ping(&self, _: Deadline) -> Result<(), SourceError> {
+        Ok(())
+    }
+    pub async fn largest_row(&self, _: &SpatialTable) -> Result<Option<u64>, SourceError> {
+        Ok(None)
+    }
+}
 impl TableLayer {
+    pub fn new(_: &Inventory, _: &SpatialTable, _: &TableSettings) -> Result<Self, Mismatch> {
+        Err(Mismatch)
+    }
+    pub fn columns(&self) -> &[Column] {
+        &[]
+    }
+    pub fn id_column(&self) -> Option<&str> {
+        None
+    }
     pub fn crs(&self) -> Crs {
         Crs::WebMercator
     }

@@ -1,0 +1,130 @@
+//! Composition root: puts a server together, starts it and stops it in order.
+
+mod databases;
+mod shutdown;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub use databases::Databases;
+use thiserror::Error;
+use tokio::runtime::{Builder, Runtime};
+use tracing::{info, warn};
+
+use crate::config::Settings;
+use crate::engine::{Engine, EngineSettings};
+use crate::http::{self, Origins, Readiness, State};
+use crate::metrics::Metrics;
+use crate::source::SourceError;
+
+/// Why the server doesn't start.
+#[derive(Debug, Error)]
+pub enum AppError {
+    #[error("can't listen on {address}: {cause}{hint}")]
+    Listen { address: std::net::SocketAddr, cause: std::io::Error, hint: &'static str },
+    #[error("can't start: {0}")]
+    Start(#[from] std::io::Error),
+    #[error("can't declare the metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error("{0}")]
+    Strict(String),
+}
+
+/// The runtime that everything but HTTP runs on.
+///
+/// # Errors
+/// The system gives no threads.
+pub fn runtime() -> std::io::Result<Runtime> {
+    Builder::new_multi_thread().enable_all().thread_name("tesela-engine").build()
+}
+
+/// Serves until a signal stops it.
+///
+/// # Errors
+/// It can't start, or with `strict` something configured can't be served.
+pub fn serve(settings: &Settings, strict: bool) -> Result<(), AppError> {
+    let listener = listen(settings.server.listen)?;
+    let mut settings = settings.clone();
+    // Port 0 asks the system for one.
+    settings.server.listen = listener.local_addr()?;
+    let settings = &settings;
+    let runtime = runtime()?;
+    let metrics = Arc::new(Metrics::new()?);
+    let engine_settings = EngineSettings {
+        cache: settings.cache.clone(),
+        request_timeout: settings.server.request_timeout,
+    };
+    let engine = Arc::new(Engine::new(engine_settings, metrics, runtime.handle().clone()));
+    let databases = {
+        // Sources may start tasks of their own.
+        let _inside = runtime.enter();
+        Arc::new(Databases::new(settings)?)
+    };
+    engine.publish(runtime.block_on(databases.load(settings)));
+    report(&engine, strict)?;
+    runtime.spawn(databases.clone().watch(engine.clone(), settings.clone()));
+    let draining = Arc::new(AtomicBool::new(false));
+    let state = state(settings, engine, databases, draining.clone());
+    actix_web::rt::System::new().block_on(async {
+        let server = http::server(listener, state)?;
+        runtime.spawn(shutdown::on_signals(server.handle(), draining, settings.server.drain_delay));
+        info!("listening on http://{}", settings.server.listen);
+        server.await
+    })?;
+    // Requests have ended or had their time; what they left behind need not be waited for.
+    runtime.shutdown_background();
+    info!("stopped");
+    Ok(())
+}
+
+fn listen(address: std::net::SocketAddr) -> Result<TcpListener, AppError> {
+    TcpListener::bind(address).map_err(|cause| {
+        let hint = match cause.kind() {
+            std::io::ErrorKind::AddrInUse => "; choose another with --listen",
+            _ => "",
+        };
+        AppError::Listen { address, cause, hint }
+    })
+}
+
+/// Logs what is published and what is not.
+fn report(engine: &Engine, strict: bool) -> Result<(), AppError> {
+    let catalog = engine.catalog();
+    for (id, reason) in catalog.disabled() {
+        warn!(layer = id, reason, "disabled");
+    }
+    info!(published = catalog.tilesets().count(), disabled = catalog.disabled().len(), "catalogue");
+    if strict && let Some((id, reason)) = catalog.disabled().first_key_value() {
+        let more = match catalog.disabled().len() - 1 {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        return Err(AppError::Strict(format!("layer {id:?} can't be served: {reason}{more}")));
+    }
+    Ok(())
+}
+
+fn state(
+    settings: &Settings,
+    engine: Arc<Engine>,
+    databases: Arc<Databases>,
+    draining: Arc<AtomicBool>,
+) -> State {
+    let (metrics, pools) = (engine.metrics().clone(), databases.clone());
+    let required = settings.server.ready_requires.clone();
+    State {
+        engine,
+        origins: Origins::new(&settings.server.cors_origins),
+        settings: settings.server.clone(),
+        readiness: Box::new(move || {
+            let draining = draining.load(Ordering::Relaxed);
+            let databases = databases.health(&required);
+            let missing = databases.iter().any(|database| database.required && !database.reachable);
+            Readiness { ready: !draining && !missing, draining, databases }
+        }),
+        sample_metrics: Box::new(move || pools.sample(&metrics)),
+    }
+}

@@ -1,0 +1,262 @@
+//! From settings and what the databases hold to a [`Catalog`].
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use geo::Rect;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::names::{self, Candidate};
+use super::{
+    Catalog, Freshness, Layer, LayerSettings, NamedSource, Tileset, TilesetSettings, same_name,
+};
+use crate::source::SourceLayer;
+use crate::source::postgis::{Column, ColumnKind, Inventory, Publish, SpatialTable, TableLayer};
+use crate::tile::LayerSpec;
+
+/// A database with what is known of it.
+pub struct Database {
+    pub source: NamedSource,
+    pub publish: Option<Publish>,
+    pub tables: Tables,
+}
+
+/// What a database holds.
+#[derive(Clone)]
+pub enum Tables {
+    Known(Arc<Inventory>),
+    /// It couldn't be asked. The reason is in the log, not in public answers.
+    Unreachable,
+}
+
+/// Joins settings and databases.
+pub struct Builder<'a> {
+    pub databases: &'a [Database],
+    pub layers: &'a BTreeMap<String, LayerSettings>,
+    pub tilesets: &'a BTreeMap<String, TilesetSettings>,
+}
+
+impl Builder<'_> {
+    /// The catalogue. What doesn't match the databases is in its
+    /// [`disabled`](Catalog::disabled) list.
+    pub fn build(&self) -> Catalog {
+        let mut catalog = Catalog::default();
+        let mut bound = HashSet::new();
+        for (id, settings) in self.layers {
+            match self.configured_layer(id, settings, &mut bound) {
+                Ok(layer) => publish(&mut catalog, layer),
+                Err(reason) => {
+                    catalog.disabled.insert(id.clone(), reason);
+                }
+            }
+        }
+        self.publish_tables(&mut catalog, &bound);
+        for (id, settings) in self.tilesets {
+            match tileset(&catalog, id, settings) {
+                Ok(tileset) => {
+                    catalog.tilesets.insert(id.clone(), Arc::new(tileset));
+                }
+                Err(reason) => {
+                    catalog.disabled.insert(id.clone(), reason);
+                }
+            }
+        }
+        catalog
+    }
+
+    fn configured_layer<'s>(
+        &'s self,
+        id: &str,
+        settings: &LayerSettings,
+        bound: &mut HashSet<ColumnId<'s>>,
+    ) -> Result<Layer, String> {
+        let database = self.database(settings.database.as_deref())?;
+        let Tables::Known(inventory) = &database.tables else {
+            return Err(format!("database {:?} can't be reached", &*database.source.name));
+        };
+        let table = inventory.find(&settings.table_settings()).map_err(|e| e.to_string())?;
+        bound.insert(column_id(database, table));
+        layer(id, settings, database, inventory, table)
+    }
+
+    fn database(&self, name: Option<&str>) -> Result<&Database, String> {
+        match (name, self.databases) {
+            (Some(name), all) => all
+                .iter()
+                .find(|database| &*database.source.name == name)
+                .ok_or_else(|| format!("there is no database {name:?}")),
+            (None, [only]) => Ok(only),
+            (None, _) => Err("there are several databases: say which with database = \"…\"".into()),
+        }
+    }
+
+    /// Publishes the tables that no configured layer has, as far as their database says so.
+    fn publish_tables(&self, catalog: &mut Catalog, bound: &HashSet<ColumnId<'_>>) {
+        let found: Vec<_> = self
+            .databases
+            .iter()
+            .flat_map(|database| published_tables(database).map(move |table| (database, table)))
+            .collect();
+        let candidates: Vec<_> =
+            found.iter().map(|(database, table)| candidate(database, table)).collect();
+        let configured: HashSet<_> =
+            self.layers.keys().chain(self.tilesets.keys()).cloned().collect();
+        let ids = names::assign(&candidates, &configured);
+        for (((database, table), id), candidate) in found.into_iter().zip(ids).zip(&candidates) {
+            let Tables::Known(inventory) = &database.tables else { continue };
+            if !bound.contains(&column_id(database, table)) {
+                let settings = LayerSettings::for_table(
+                    &database.source.name,
+                    table.qualified(),
+                    &table.geometry.name,
+                );
+                match layer(&id, &settings, database, inventory, table) {
+                    Ok(layer) => publish(catalog, layer),
+                    Err(reason) => {
+                        catalog.disabled.insert(id.clone(), reason);
+                    }
+                }
+            }
+            self.add_alias(catalog, database, table, &candidate.alias());
+        }
+    }
+
+    /// `schema.table` answers with the first layer made of the table.
+    fn add_alias(
+        &self,
+        catalog: &mut Catalog,
+        database: &Database,
+        table: &SpatialTable,
+        alias: &str,
+    ) {
+        let qualified = table.qualified();
+        let target = catalog.tilesets.values().find(|tileset| {
+            let layer = &tileset.members[0];
+            layer.database.name == database.source.name && layer.table == qualified
+        });
+        if let Some(target) = target.cloned()
+            && !self.layers.contains_key(alias)
+            && !self.tilesets.contains_key(alias)
+        {
+            catalog.aliases.entry(alias.to_owned()).or_insert(target);
+        }
+    }
+}
+
+/// A geometry column: database, schema, table, column.
+type ColumnId<'a> = (&'a str, &'a str, &'a str, &'a str);
+
+fn column_id<'a>(database: &'a Database, table: &'a SpatialTable) -> ColumnId<'a> {
+    (&database.source.name, &table.schema, &table.name, &table.geometry.name)
+}
+
+fn candidate<'a>(database: &'a Database, table: &'a SpatialTable) -> Candidate<'a> {
+    let (database, schema, table, column) = column_id(database, table);
+    Candidate { database, schema, table, column }
+}
+
+fn published_tables(database: &Database) -> impl Iterator<Item = &SpatialTable> {
+    let tables = match (&database.publish, &database.tables) {
+        (Some(_), Tables::Known(inventory)) => inventory.tables.as_slice(),
+        _ => &[],
+    };
+    let schemas = database.publish.as_ref().and_then(|publish| publish.schemas.as_ref());
+    tables.iter().filter(move |table| schemas.is_none_or(|list| list.contains(&table.schema)))
+}
+
+fn publish(catalog: &mut Catalog, layer: Layer) {
+    let mut tileset = Tileset::new(layer.id.clone(), vec![Arc::new(layer)]);
+    tileset.description.clone_from(&tileset.members[0].description);
+    tileset.attribution.clone_from(&tileset.members[0].attribution);
+    catalog.tilesets.insert(tileset.id.clone(), Arc::new(tileset));
+}
+
+fn layer(
+    id: &str,
+    settings: &LayerSettings,
+    database: &Database,
+    inventory: &Inventory,
+    table: &SpatialTable,
+) -> Result<Layer, String> {
+    let table_layer = TableLayer::new(inventory, table, &settings.table_settings())
+        .map_err(|mismatch| mismatch.to_string())?;
+    let fields = table_layer.columns().iter().map(field).collect();
+    let query = SourceLayer::Postgis(table_layer);
+    let spec = LayerSpec {
+        name: settings.layer_name.clone().unwrap_or_else(|| id.to_owned()),
+        keys: query.keys(),
+        crs: query.crs(),
+        extent: settings.extent,
+        buffer: settings.buffer,
+    };
+    let bounds = settings.bounds.map(|[w, s, e, n]| Rect::new((w, s), (e, n))).or(table.bounds);
+    Ok(Layer {
+        id: id.to_owned(),
+        table: table.qualified(),
+        geometry: table.geometry.name.clone(),
+        description: settings.description.clone().or_else(|| table.comment.clone()),
+        attribution: settings.attribution.clone(),
+        min_zoom: settings.min_zoom,
+        max_zoom: settings.max_zoom,
+        bounds,
+        fields,
+        freshness: Freshness {
+            ttl: settings.ttl,
+            max_age: settings.max_age,
+            s_maxage: settings.s_maxage,
+        },
+        identity: identity(database, settings, &spec, &query),
+        database: database.source.clone(),
+        query,
+        spec,
+    })
+}
+
+fn field(column: &Column) -> (String, &'static str) {
+    let kind = match column.kind {
+        ColumnKind::Bool => "Boolean",
+        ColumnKind::Int | ColumnKind::Float | ColumnKind::Numeric => "Number",
+        ColumnKind::Time | ColumnKind::Text => "String",
+    };
+    (column.name.clone(), kind)
+}
+
+/// Digest of all that decides what the layer's tiles hold.
+fn identity(
+    database: &Database,
+    settings: &LayerSettings,
+    spec: &LayerSpec,
+    query: &SourceLayer,
+) -> u128 {
+    let zooms = (settings.min_zoom, settings.max_zoom);
+    let definition = query.definition();
+    xxh3_128(format!("{:?}", (&*database.source.name, spec, zooms, definition)).as_bytes())
+}
+
+fn tileset(catalog: &Catalog, id: &str, settings: &TilesetSettings) -> Result<Tileset, String> {
+    let mut members = Vec::with_capacity(settings.layers.len());
+    for name in &settings.layers {
+        let member = catalog.single(name).map_err(|error| error.to_string())?;
+        members.extend(member.members.iter().cloned());
+    }
+    if let Some((a, b)) = same_name(&members) {
+        return Err(format!(
+            "layers {a:?} and {b:?} have the same name inside a tile; give one another layer_name"
+        ));
+    }
+    let mut tileset = Tileset::new(id.to_owned(), members);
+    tileset.description.clone_from(&settings.description);
+    tileset.attribution = settings.attribution.clone().or_else(|| joined_attribution(&tileset));
+    Ok(tileset)
+}
+
+/// The members' attributions, each once.
+pub(super) fn joined_attribution(tileset: &Tileset) -> Option<String> {
+    let mut texts: Vec<&str> = Vec::new();
+    for text in tileset.members.iter().filter_map(|layer| layer.attribution.as_deref()) {
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    (!texts.is_empty()).then(|| texts.join(", "))
+}

@@ -1,0 +1,123 @@
+//! Layers and tilesets as they are published.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use geo::Rect;
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::source::{Source, SourceLayer};
+use crate::tile::LayerSpec;
+
+/// A source under the name that the configuration gives it.
+#[derive(Clone)]
+pub struct NamedSource {
+    pub name: Arc<str>,
+    pub source: Arc<dyn Source>,
+}
+
+/// A layer, ready to be asked for tiles.
+pub struct Layer {
+    pub id: String,
+    pub description: Option<String>,
+    pub attribution: Option<String>,
+    pub database: NamedSource,
+    /// The table as SQL writes it.
+    pub table: String,
+    /// Name of its geometry column.
+    pub geometry: String,
+    pub query: SourceLayer,
+    pub spec: LayerSpec,
+    pub min_zoom: u8,
+    pub max_zoom: u8,
+    /// Longitudes and latitudes.
+    pub bounds: Option<Rect<f64>>,
+    /// Property names with their type for TileJSON: `Number`, `Boolean` or `String`.
+    pub fields: Vec<(String, &'static str)>,
+    pub freshness: Freshness,
+    /// Digest of everything that decides what its tiles hold.
+    pub identity: u128,
+}
+
+impl Layer {
+    /// Whether the layer has tiles at zoom `z`.
+    pub fn has_zoom(&self, z: u8) -> bool {
+        (self.min_zoom..=self.max_zoom).contains(&z)
+    }
+}
+
+/// How long tiles may be kept, where the layer says something of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Freshness {
+    pub ttl: Option<Duration>,
+    pub max_age: Option<Duration>,
+    pub s_maxage: Option<Duration>,
+}
+
+impl Freshness {
+    /// A tile with several layers is as short-lived as the shortest of them.
+    fn shortest(self, other: Self) -> Self {
+        let shorter = |a: Option<Duration>, b: Option<Duration>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        Self {
+            ttl: shorter(self.ttl, other.ttl),
+            max_age: shorter(self.max_age, other.max_age),
+            s_maxage: shorter(self.s_maxage, other.s_maxage),
+        }
+    }
+}
+
+/// Layers that are served as one tile: a single layer, a configured tileset, or `a,b,c`.
+pub struct Tileset {
+    /// Canonical name, as in the URL.
+    pub id: String,
+    pub description: Option<String>,
+    pub attribution: Option<String>,
+    /// In the order in which they stand in the tile.
+    pub members: Vec<Arc<Layer>>,
+    /// Digest of the members' identities in their order.
+    pub identity: u128,
+}
+
+impl Tileset {
+    pub(super) fn new(id: String, members: Vec<Arc<Layer>>) -> Self {
+        let mut digest = Xxh3::new();
+        for member in &members {
+            digest.update(&member.identity.to_le_bytes());
+        }
+        let identity = digest.digest128();
+        Self { id, description: None, attribution: None, members, identity }
+    }
+
+    /// Zooms at which any member has tiles.
+    pub fn zooms(&self) -> (u8, u8) {
+        let min = self.members.iter().map(|layer| layer.min_zoom).min().unwrap_or(0);
+        let max = self.members.iter().map(|layer| layer.max_zoom).max().unwrap_or(0);
+        (min, max)
+    }
+
+    /// Whether any member has tiles at zoom `z`.
+    pub fn has_zoom(&self, z: u8) -> bool {
+        self.members.iter().any(|layer| layer.has_zoom(z))
+    }
+
+    /// The area that covers all members; `None` when one of them doesn't know its own.
+    pub fn bounds(&self) -> Option<Rect<f64>> {
+        let mut bounds = self.members.iter().map(|layer| layer.bounds);
+        let first = bounds.next()??;
+        bounds.try_fold(first, |all, next| {
+            let next = next?;
+            Some(Rect::new(
+                (all.min().x.min(next.min().x), all.min().y.min(next.min().y)),
+                (all.max().x.max(next.max().x), all.max().y.max(next.max().y)),
+            ))
+        })
+    }
+
+    /// What the members ask for, the shortest time of each kind.
+    pub fn freshness(&self) -> Freshness {
+        self.members.iter().fold(Freshness::default(), |all, next| all.shortest(next.freshness))
+    }
+}

@@ -1,0 +1,68 @@
+//! Arguments, as `--help` explains them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Vector tiles from PostGIS, made in Rust, cached, ready for a CDN.
+#[derive(Debug, Parser)]
+#[command(name = "tesela", version, max_term_width = 100)]
+pub struct Cli {
+    /// How to write the log to standard error. RUST_LOG sets what is logged, for example
+    /// RUST_LOG=tesela=debug for every request.
+    #[arg(long, global = true, env = "TESELA_LOG_FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve tiles.
+    Serve(ServeArgs),
+    /// Compare a configuration with its databases: print what will be published, and warnings.
+    ///
+    /// Exits with 1 when something configured can't be served.
+    Check(CheckArgs),
+    /// Print a commented configuration for a database.
+    Init(InitArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Databases to publish whole: postgres://user:password@host/database
+    #[arg(value_name = "SOURCE")]
+    pub sources: Vec<String>,
+    /// Configuration file (TOML).
+    #[arg(long, short, value_name = "FILE", env = "TESELA_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Address to listen on instead of the configured one.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// Don't start when something configured can't be served.
+    #[arg(long)]
+    pub strict: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Databases to publish whole, as for serve.
+    #[arg(value_name = "SOURCE")]
+    pub sources: Vec<String>,
+    /// Configuration file (TOML).
+    #[arg(long, short, value_name = "FILE", env = "TESELA_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The database: postgres://user:password@host/database
+    pub url: String,
+}

@@ -1,0 +1,128 @@
+//! `tesela check`: what a configuration would publish, and what to look at first.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::{CommandError, NOTHING_TO_SERVE, sources};
+use crate::app::{self, Databases};
+use crate::catalog::{Layer, Tables, Tileset};
+use crate::config;
+use crate::source::SourceLayer;
+use crate::source::postgis::{PostgisSource, Relation, SpatialTable};
+
+/// Rows with more bytes than this are read whole for every tile that shows a part of them.
+const LARGE_ROW: u64 = 1_000_000;
+
+/// Prints what would be published, with warnings. Fails when something configured can't be
+/// served or a database can't be reached.
+pub fn check(config: Option<&Path>, sources: &[String]) -> Result<ExitCode, CommandError> {
+    let mut settings = config::load(config)?;
+    sources::add(&mut settings, sources)?;
+    if settings.databases.is_empty() {
+        return Err(NOTHING_TO_SERVE.into());
+    }
+    let runtime = app::runtime()?;
+    runtime.block_on(async {
+        let databases = Databases::new(&settings)?;
+        let catalog = databases.load(&settings).await;
+        let known = databases.tables();
+        let mut warnings = 0;
+        for tileset in catalog.tilesets() {
+            println!("{}", headline(tileset));
+            if let [layer] = tileset.members.as_slice()
+                && tileset.id == layer.id
+                && let Some((tables, source)) = known.get(&*layer.database.name)
+            {
+                for warning in warnings_of(layer, tables, source).await {
+                    println!("  warning: {warning}");
+                    warnings += 1;
+                }
+            }
+        }
+        for (id, reason) in catalog.disabled() {
+            println!("{id}  DISABLED: {reason}");
+        }
+        let mut failed = catalog.disabled().len();
+        for (name, (tables, _)) in &known {
+            if matches!(tables, Tables::Unreachable) {
+                println!("database {name}  UNREACHABLE: see the log above");
+                failed += 1;
+            }
+        }
+        let published = catalog.tilesets().count();
+        println!("\n{published} published, {warnings} warnings, {failed} problems");
+        Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    })
+}
+
+fn headline(tileset: &Tileset) -> String {
+    let (min, max) = tileset.zooms();
+    match tileset.members.as_slice() {
+        [layer] if layer.id == tileset.id => {
+            format!("{}  {} ({}), zoom {min}-{max}", layer.id, layer.table, layer.geometry)
+        }
+        members => {
+            let ids: Vec<_> = members.iter().map(|layer| layer.id.as_str()).collect();
+            format!("{}  tileset of {}, zoom {min}-{max}", tileset.id, ids.join(", "))
+        }
+    }
+}
+
+async fn warnings_of(layer: &Layer, tables: &Tables, source: &PostgisSource) -> Vec<String> {
+    let Some(table) = find(layer, tables) else { return Vec::new() };
+    let mut warnings = Vec::new();
+    warnings.extend(index_warning(table));
+    if table.geometry.sampled {
+        warnings.push(format!(
+            "SRID {} and type {} come from a sample of rows, since the column doesn't say; \
+             ALTER TABLE … ALTER COLUMN … TYPE geometry(…) makes them certain",
+            table.geometry.srid.unwrap_or_default(),
+            table.geometry.geometry_type,
+        ));
+    }
+    let SourceLayer::Postgis(query) = &layer.query;
+    if query.id_column().is_none() {
+        warnings.push(
+            "no key for ids: features get none, so clients can't tell them apart across tiles; \
+             set id = \"…\" to a non-negative integer column"
+                .to_owned(),
+        );
+    }
+    match source.largest_row(table).await {
+        Ok(Some(bytes)) if bytes > LARGE_ROW => warnings.push(format!(
+            "rows of up to {:.1} MB are read whole for each tile that shows a part of them; \
+             ST_Subdivide cuts them up",
+            bytes as f64 / 1e6,
+        )),
+        Ok(_) => {}
+        Err(error) => warnings.push(format!("can't sample its rows: {error}")),
+    }
+    warnings
+}
+
+fn find<'a>(layer: &Layer, tables: &'a Tables) -> Option<&'a SpatialTable> {
+    let Tables::Known(inventory) = tables else { return None };
+    inventory
+        .tables
+        .iter()
+        .find(|table| table.qualified() == layer.table && table.geometry.name == layer.geometry)
+}
+
+fn index_warning(table: &SpatialTable) -> Option<String> {
+    let column = &table.geometry.name;
+    match table.relation {
+        _ if table.geometry.indexed => None,
+        Relation::View => Some(format!(
+            "a view: tiles are only fast if a spatial index on the tables behind it serves {column}"
+        )),
+        Relation::ForeignTable => Some(
+            "a foreign table: tiles are only fast if its server filters by bounding box".to_owned(),
+        ),
+        _ => Some(format!(
+            "no spatial index, so every tile reads the whole table: \
+             CREATE INDEX ON {} USING gist (\"{}\")",
+            table.qualified(),
+            column.replace('"', "\"\""),
+        )),
+    }
+}

@@ -1,0 +1,98 @@
+//! `tesela init`: a configuration for what a database holds.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use super::{CommandError, sources};
+use crate::app::{self, Databases};
+use crate::catalog::{Layer, Tables};
+use crate::config::Settings;
+use crate::source::SourceLayer;
+use crate::source::postgis::{Inventory, SpatialTable};
+
+/// Prints TOML that publishes every table of the database at `url` as a layer.
+pub fn init(url: &str) -> Result<(), CommandError> {
+    let mut settings = Settings::default();
+    sources::add(&mut settings, &[url.to_owned()])?;
+    let runtime = app::runtime()?;
+    let text = runtime.block_on(async {
+        let databases = Databases::new(&settings)?;
+        let catalog = databases.load(&settings).await;
+        let Some((Tables::Known(inventory), _)) = databases.tables().into_values().next() else {
+            return Err(CommandError::from("can't read the database; the log above says why"));
+        };
+        let layers: Vec<_> =
+            catalog.tilesets().flat_map(|tileset| tileset.members.iter().cloned()).collect();
+        Ok(configuration(&inventory, &layers, catalog.disabled().iter()))
+    })?;
+    print!("{text}");
+    Ok(())
+}
+
+fn configuration<'a>(
+    inventory: &Inventory,
+    layers: &[Arc<Layer>],
+    disabled: impl Iterator<Item = (&'a String, &'a String)>,
+) -> String {
+    let mut text = HEAD.to_owned();
+    for layer in layers {
+        let table = inventory.tables.iter().find(|table| {
+            table.qualified() == layer.table && table.geometry.name == layer.geometry
+        });
+        if let Some(table) = table {
+            layer_section(&mut text, layer, table);
+        }
+    }
+    for (id, reason) in disabled {
+        let _ = write!(text, "\n# {id} can't be published: {reason}\n");
+    }
+    text
+}
+
+/// The URL stays out of the file: it would carry the password into version control.
+const HEAD: &str = "\
+# Tesela configuration. `tesela check --config FILE` compares it with the database,
+# `tesela serve --config FILE` serves it.
+
+[server]
+listen = \"127.0.0.1:3000\"
+# public_url = \"https://tiles.example.com\"    # for absolute URLs behind a proxy
+
+[cache]
+memory = \"512MB\"
+
+[databases.main]
+url = \"${DATABASE_URL}\"
+";
+
+fn layer_section(text: &mut String, layer: &Layer, table: &SpatialTable) {
+    let geometry = &table.geometry;
+    let srid = geometry.srid.map_or("unknown SRID".to_owned(), |srid| format!("SRID {srid}"));
+    let rows = table.estimated_rows.map_or(String::new(), |rows| format!(", about {rows} rows"));
+    let _ = write!(text, "\n# {}, {srid}{rows}", geometry.geometry_type);
+    if !geometry.indexed {
+        text.push_str(", no spatial index");
+    }
+    let _ = write!(
+        text,
+        "\n[layers.{}]\ntable = {}\ngeometry = {}\n",
+        toml_string(&layer.id),
+        toml_string(&table.qualified()),
+        toml_string(&geometry.name),
+    );
+    let SourceLayer::Postgis(query) = &layer.query;
+    match query.id_column() {
+        Some(id) => {
+            let _ = writeln!(text, "id = {}", toml_string(id));
+        }
+        None => text.push_str("# id = \"…\"    # a non-negative integer column, for feature ids\n"),
+    }
+    let list: Vec<_> = layer.fields.iter().map(|(name, _)| toml_string(name)).collect();
+    let _ = writeln!(text, "properties = [{}]", list.join(", "));
+    text.push_str("# min_zoom = 0\n# max_zoom = 22\n");
+}
+
+/// A TOML basic string.
+fn toml_string(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}

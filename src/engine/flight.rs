@@ -1,0 +1,160 @@
+//! One tile from its sources to finished bytes.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+
+use super::{Made, TileError};
+use crate::cache::CachedTile;
+use crate::catalog::{Layer, NamedSource, Tileset};
+use crate::metrics::Metrics;
+use crate::source::{Deadline, FetchStats, LayerRequest, TileSink};
+use crate::tile::{Feature, LayerBuilder, LayerStats, TileCoord, compress};
+
+/// Changes when the bytes of a tile change without its rows changing, so that no cache keeps
+/// serving the old ones under the same entity tag.
+const FORMAT: &str = "1";
+
+/// Where the time went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timing {
+    /// Waiting for a connection.
+    pub queue: Duration,
+    /// From there to the last row; clipping of the rows that came before included.
+    pub db: Duration,
+    /// Ordering and encoding.
+    pub tile: Duration,
+    pub gzip: Duration,
+}
+
+/// Makes a tile: one fetch for each database involved, all at once.
+pub(super) async fn make(
+    tileset: &Tileset,
+    coord: TileCoord,
+    timeout: Duration,
+    metrics: &Metrics,
+) -> Result<Made, TileError> {
+    let members: Vec<&Arc<Layer>> =
+        tileset.members.iter().filter(|layer| layer.has_zoom(coord.z())).collect();
+    let deadline = Deadline::after(timeout);
+    let fetches = by_database(&members)
+        .into_iter()
+        .map(|(source, places)| fetch(source, places, &members, coord, deadline));
+    let fetched = try_join_all(fetches).await.inspect_err(|error| {
+        metrics.count_query_error(error.kind().label());
+    })?;
+    let mut timing = Timing::default();
+    for (_, stats) in &fetched {
+        metrics.queue_seconds.observe(stats.queue.as_secs_f64());
+        metrics.query_seconds.observe(stats.db.as_secs_f64());
+        timing.queue = timing.queue.max(stats.queue);
+        timing.db = timing.db.max(stats.db);
+    }
+    let sinks = fetched.into_iter().map(|(sink, _)| sink);
+    // Encoding a heavy tile takes tens of milliseconds: let the runtime move its other tasks away.
+    let made = tokio::task::block_in_place(|| finish(&members, sinks, timing, metrics));
+    metrics.tile_bytes.observe(f64::from(u32::try_from(made.tile.gzip.len()).unwrap_or(u32::MAX)));
+    Ok(made)
+}
+
+/// The databases of the members, each with its members' places in the tile.
+fn by_database<'a>(members: &[&'a Arc<Layer>]) -> Vec<(&'a NamedSource, Vec<usize>)> {
+    let mut groups: Vec<(&NamedSource, Vec<usize>)> = Vec::new();
+    for (place, layer) in members.iter().enumerate() {
+        match groups.iter_mut().find(|(source, _)| source.name == layer.database.name) {
+            Some((_, places)) => places.push(place),
+            None => groups.push((&layer.database, vec![place])),
+        }
+    }
+    groups
+}
+
+async fn fetch<'a>(
+    source: &NamedSource,
+    places: Vec<usize>,
+    members: &[&'a Arc<Layer>],
+    coord: TileCoord,
+    deadline: Deadline,
+) -> Result<(Sink<'a>, FetchStats), TileError> {
+    let request = |&place: &usize| {
+        let layer = members[place];
+        LayerRequest {
+            layer: &layer.query,
+            tile: coord,
+            extent: layer.spec.extent,
+            buffer: layer.spec.buffer,
+        }
+    };
+    let requests: Vec<_> = places.iter().map(request).collect();
+    let layers = places
+        .iter()
+        .map(|&place| SinkLayer {
+            place,
+            builder: LayerBuilder::new(&members[place].spec, coord),
+            untransformable: 0,
+        })
+        .collect();
+    let mut sink = Sink { layers };
+    let stats = source.source.fetch(&requests, &mut sink, deadline).await?;
+    Ok((sink, stats))
+}
+
+/// Encodes the layers, joins them in the tileset's order and compresses.
+fn finish<'a>(
+    members: &[&Arc<Layer>],
+    sinks: impl Iterator<Item = Sink<'a>>,
+    mut timing: Timing,
+    metrics: &Metrics,
+) -> Made {
+    let started = Instant::now();
+    let mut encoded: Vec<Vec<u8>> = vec![Vec::new(); members.len()];
+    for layer in sinks.flat_map(|sink| sink.layers) {
+        let (bytes, stats) = layer.builder.finish();
+        count(metrics, members[layer.place], stats, layer.untransformable);
+        encoded[layer.place] = bytes;
+    }
+    // A tile is a protobuf message with a repeated field: joined messages are one tile.
+    let tile = encoded.concat();
+    timing.tile = started.elapsed();
+    let started = Instant::now();
+    let gzip = if tile.is_empty() { Vec::new() } else { compress::gzip(&tile) };
+    timing.gzip = started.elapsed();
+    let etag = format!("\"{:032x}-{FORMAT}-gz\"", compress::digest(&tile));
+    // The cache counts lengths, so no capacity may hide behind them.
+    let exact = |bytes: Vec<u8>| Bytes::from(bytes.into_boxed_slice());
+    Made { tile: CachedTile { gzip: exact(gzip), etag: exact(etag.into_bytes()) }, timing }
+}
+
+fn count(metrics: &Metrics, layer: &Layer, stats: LayerStats, untransformable: u64) {
+    let counters = metrics.layers.layer(&layer.id);
+    counters.tiles.inc();
+    counters.features.inc_by(stats.features);
+    counters.rows_empty.inc_by(stats.empty);
+    counters.rows_not_finite.inc_by(stats.not_finite);
+    counters.rows_malformed.inc_by(stats.malformed);
+    counters.rows_untransformable.inc_by(untransformable);
+}
+
+/// The layers that come from one database.
+struct Sink<'a> {
+    layers: Vec<SinkLayer<'a>>,
+}
+
+struct SinkLayer<'a> {
+    /// Index among the tileset's members.
+    place: usize,
+    builder: LayerBuilder<'a>,
+    untransformable: u64,
+}
+
+impl TileSink for Sink<'_> {
+    fn feature(&mut self, index: usize, feature: &dyn Feature) {
+        self.layers[index].builder.add(feature);
+    }
+
+    fn untransformable(&mut self, index: usize) {
+        self.layers[index].untransformable += 1;
+    }
+}

@@ -1,0 +1,34 @@
+//! The actix server around the routes.
+
+use std::net::TcpListener;
+
+use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+
+use super::access_log::access_log;
+use super::cors::cors;
+use super::router::{State, routes};
+
+/// A server on `listener`. It runs when awaited, leaves signals alone and stops through its
+/// handle.
+///
+/// # Errors
+/// The listener can't be used.
+pub fn server(listener: TcpListener, state: State) -> std::io::Result<Server> {
+    let settings = state.settings.clone();
+    let state = web::Data::new(state);
+    let mut server = HttpServer::new(move || {
+        App::new()
+            .app_data(state.clone())
+            .wrap(from_fn(cors))
+            .wrap(from_fn(access_log))
+            .configure(routes)
+    })
+    .disable_signals()
+    .shutdown_timeout(settings.shutdown_grace.as_secs().max(1));
+    if let Some(workers) = settings.workers {
+        server = server.workers(workers);
+    }
+    Ok(server.listen(listener)?.run())
+}

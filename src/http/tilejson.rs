@@ -1,0 +1,143 @@
+//! TileJSON 3.0.0 for a tileset.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::{HttpRequest, HttpResponse, web};
+use geo::Rect;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde::Serialize;
+
+use super::State;
+use super::base_url::base_url;
+use super::error::Problem;
+use crate::catalog::{Layer, Tileset};
+
+/// What can't stand in a path segment as it is; ids hold none of the other reserved characters.
+const SEGMENT: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+
+/// Longitudes and latitudes of the square world.
+const WORLD: [f64; 4] = [-180.0, -85.051_128_779_806_59, 180.0, 85.051_128_779_806_59];
+
+/// <https://github.com/mapbox/tilejson-spec/tree/master/3.0.0>
+#[derive(Serialize)]
+struct TileJson<'a> {
+    tilejson: &'static str,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attribution: Option<&'a str>,
+    scheme: &'static str,
+    tiles: [String; 1],
+    minzoom: u8,
+    maxzoom: u8,
+    bounds: [f64; 4],
+    center: (f64, f64, u8),
+    vector_layers: Vec<VectorLayer<'a>>,
+}
+
+#[derive(Serialize)]
+struct VectorLayer<'a> {
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    minzoom: u8,
+    maxzoom: u8,
+    fields: BTreeMap<&'a str, &'a str>,
+}
+
+/// Answers `GET /{tileset}` and `/{tileset}.json`.
+pub async fn tilejson(
+    request: HttpRequest,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let name = request.match_info().query("tileset");
+    let tileset = state.engine.catalog().lookup(name.strip_suffix(".json").unwrap_or(name))?;
+    let base = base_url(&request, &state.settings);
+    let cache_control = if base.from_request {
+        // A shared cache must not hand one client's idea of the host name to another.
+        "private, no-store".to_owned()
+    } else {
+        format!("public, max-age={}", state.engine.lifetimes(&tileset).max_age.as_secs())
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "application/json"))
+        .insert_header((CACHE_CONTROL, cache_control))
+        .json(describe(&tileset, &base.url)))
+}
+
+fn describe<'a>(tileset: &'a Tileset, base: &str) -> TileJson<'a> {
+    let (minzoom, maxzoom) = tileset.zooms();
+    let bounds = tileset.bounds().map_or(WORLD, within_world);
+    TileJson {
+        tilejson: "3.0.0",
+        name: &tileset.id,
+        description: tileset.description.as_deref(),
+        attribution: tileset.attribution.as_deref(),
+        scheme: "xyz",
+        tiles: [tile_url(base, &tileset.id)],
+        minzoom,
+        maxzoom,
+        bounds,
+        center: center(bounds, minzoom, maxzoom),
+        vector_layers: tileset.members.iter().map(|layer| vector_layer(layer)).collect(),
+    }
+}
+
+fn vector_layer(layer: &Layer) -> VectorLayer<'_> {
+    VectorLayer {
+        id: &layer.spec.name,
+        description: layer.description.as_deref(),
+        minzoom: layer.min_zoom,
+        maxzoom: layer.max_zoom,
+        fields: layer.fields.iter().map(|(name, kind)| (name.as_str(), *kind)).collect(),
+    }
+}
+
+/// URL template of the tileset's tiles.
+pub fn tile_url(base: &str, id: &str) -> String {
+    let mut url = format!("{base}/");
+    // Writing to a String cannot fail.
+    let _ = write!(url, "{}", utf8_percent_encode(id, SEGMENT));
+    url.push_str("/{z}/{x}/{y}");
+    url
+}
+
+/// The part of `bounds` that tiles can show, since TileJSON 3.0.0 section 3.5 asks for WGS 84
+/// values in the tiles' range.
+pub fn within_world(bounds: Rect<f64>) -> [f64; 4] {
+    let [west, south, east, north] = WORLD;
+    [
+        bounds.min().x.clamp(west, east),
+        bounds.min().y.clamp(south, north),
+        bounds.max().x.clamp(west, east),
+        bounds.max().y.clamp(south, north),
+    ]
+}
+
+/// The middle of the bounds, at the zoom where they about fill a map of 1024 pixels.
+fn center([west, south, east, north]: [f64; 4], minzoom: u8, maxzoom: u8) -> (f64, f64, u8) {
+    let span = (east - west).max(north - south).max(1e-6);
+    let zoom = (360.0 * 2.0 / span).log2().floor().clamp(0.0, 24.0) as u8;
+    ((west + east) / 2.0, (south + north) / 2.0, zoom.clamp(minzoom, maxzoom))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_any_script_become_valid_urls() {
+        assert_eq!(tile_url("http://h", "a,b"), "http://h/a,b/{z}/{x}/{y}");
+        assert_eq!(tile_url("http://h/p", "道"), "http://h/p/%E9%81%93/{z}/{x}/{y}");
+    }
+
+    #[test]
+    fn the_center_shows_the_whole_layer() {
+        assert_eq!(center(WORLD, 0, 22), (0.0, 0.0, 1));
+        assert_eq!(center([13.0, 52.0, 14.0, 53.0], 0, 22), (13.5, 52.5, 9));
+        assert_eq!(center([13.0, 52.0, 14.0, 53.0], 10, 12).2, 10);
+    }
+}

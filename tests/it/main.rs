@@ -1,0 +1,3 @@
+//! Black-box tests: the built binary, a real PostGIS, HTTP.
+
+mod layering;
