@@ -1,3 +1,6 @@
 //! Black-box tests: the built binary, a real PostGIS, HTTP.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod layering;
+mod support;

@@ -1,0 +1,189 @@
+//! The built binary, running.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::PATIENCE;
+
+/// Starts `tesela` with the environment of the tests left out.
+pub fn tesela(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tesela"));
+    command.args(args).env_clear().env("PATH", "/usr/bin:/bin");
+    command
+}
+
+/// Runs `tesela` to its end.
+pub fn run(args: &[&str]) -> Output {
+    tesela(args).output().unwrap()
+}
+
+/// A configuration file that goes away with the value.
+pub struct ConfigFile {
+    pub path: String,
+}
+
+impl ConfigFile {
+    pub fn new(toml: &str) -> Self {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("tesela-{}-{count}.toml", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, toml).unwrap();
+        Self { path: path.to_str().unwrap().to_owned() }
+    }
+}
+
+impl Drop for ConfigFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// A running server, killed at the end.
+pub struct Server {
+    child: Child,
+    pub base: String,
+    log: Arc<Mutex<String>>,
+    _config: Option<ConfigFile>,
+}
+
+/// An answer with its body as it came.
+#[derive(Debug)]
+pub struct Response {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// The header's only value; `None` when it is absent.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name));
+        let value = values.next()?;
+        assert!(values.next().is_none(), "{name} is there twice: {:?}", self.headers);
+        Some(&value.1)
+    }
+
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
+    }
+}
+
+impl Server {
+    /// Serves the whole database at `url`.
+    pub fn publish(url: &str) -> Self {
+        Self::start(tesela(&["serve", "--listen", "127.0.0.1:0", url]), None)
+    }
+
+    /// Serves a configuration.
+    pub fn configured(toml: &str) -> Self {
+        let config = ConfigFile::new(toml);
+        let args = ["serve", "--listen", "127.0.0.1:0", "--config", &config.path];
+        Self::start(tesela(&args), Some(config))
+    }
+
+    /// Starts the command and waits until it listens.
+    pub fn start(mut command: Command, config: Option<ConfigFile>) -> Self {
+        let mut child =
+            command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the built binary");
+        let log = Arc::new(Mutex::new(String::new()));
+        let address = follow(child.stderr.take().unwrap(), log.clone());
+        let Ok(base) = address.recv_timeout(PATIENCE) else {
+            let _ = child.kill();
+            panic!("the server doesn't listen; its log:\n{}", log.lock().unwrap());
+        };
+        Self { child, base, log, _config: config }
+    }
+
+    /// What the server has logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    pub fn get(&self, path: &str) -> Response {
+        self.request("GET", path, &[])
+    }
+
+    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(60)))
+            .allow_non_standard_methods(true)
+            .build()
+            .into();
+        let mut request =
+            ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = agent.run(request.body(()).unwrap()).unwrap();
+        let headers = answer
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+            .collect();
+        let status = answer.status().as_u16();
+        let mut body = Vec::new();
+        answer.into_body().into_reader().read_to_end(&mut body).unwrap();
+        Response { status, headers, body }
+    }
+
+    /// The value of a metric's series, given as it stands in the text format.
+    pub fn metric(&self, series: &str) -> f64 {
+        let metrics = self.get("/metrics");
+        let line =
+            metrics.text().lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.map_or(0.0, |value| value.parse().unwrap())
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    /// Waits for the process to end.
+    pub fn wait(&mut self) -> ExitStatus {
+        let mut status = None;
+        super::eventually("the server ends", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("log of {}:\n{}", self.base, self.log());
+        }
+    }
+}
+
+/// Collects the log and sends the address once it is there.
+fn follow(stderr: impl Read + Send + 'static, log: Arc<Mutex<String>>) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            if let Some((_, address)) = line.split_once("listening on ") {
+                let address = address.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+                let _ =
+                    sender.send(address.split(['"', ' ']).next().unwrap_or_default().to_owned());
+            }
+            let mut log = log.lock().unwrap();
+            log.push_str(&line);
+            log.push('\n');
+        }
+    });
+    receiver
+}
