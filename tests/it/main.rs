@@ -4,4 +4,5 @@
 
 mod http;
 mod layering;
+mod oracle;
 mod support;

@@ -1,0 +1,162 @@
+//! Two tiles of one place, feature by feature.
+
+use std::collections::BTreeMap;
+
+use geo::{BoundingRect, Coord};
+
+use super::truth::Table;
+use crate::support::tile::{Feature, Layer, Property};
+
+/// What tells two rows apart: the id, or the properties where there is none.
+type Key = String;
+
+/// Differences between our layer and PostGIS' that nothing explains.
+pub fn compare(table: &Table, ours: &[Layer], theirs: &[Layer]) -> Vec<String> {
+    let ours = by_key(table, ours);
+    let theirs = by_key(table, theirs);
+    let mut wrong = Vec::new();
+    for (key, feature) in &ours {
+        match theirs.get(key) {
+            Some(other) => {
+                wrong.extend(differences(table, feature, other).map(|d| format!("{key}: {d}")))
+            }
+            None if may_vanish(feature) => {}
+            None => wrong.push(format!("{key}: only ours: {feature:?}")),
+        }
+    }
+    for (key, feature) in &theirs {
+        if !ours.contains_key(key) && !may_vanish(feature) && !is_invalid(feature) {
+            wrong.push(format!("{key}: only theirs: {feature:?}"));
+        }
+    }
+    wrong
+}
+
+fn by_key<'a>(table: &Table, layers: &'a [Layer]) -> BTreeMap<Key, &'a Feature> {
+    let mut features = BTreeMap::new();
+    for feature in layers.iter().flat_map(|layer| &layer.features) {
+        let mut key = match feature.id {
+            Some(id) => format!("id {id}"),
+            None => format!("{:?}", comparable(table, feature)),
+        };
+        // Rows that nothing tells apart are compared in the order of their first points.
+        if feature.id.is_none() && feature.properties.is_empty() {
+            key = format!("{:?}", feature.coords().next());
+        }
+        while features.contains_key(&key) {
+            key.push('+');
+        }
+        features.insert(key, feature);
+    }
+    features
+}
+
+/// The properties in one form for both: numeric values as the shortest text of their double.
+fn comparable(table: &Table, feature: &Feature) -> BTreeMap<String, Property> {
+    let own = feature.properties.iter().filter(|(name, _)| *name != "_invalid");
+    own.map(|(name, value)| {
+        let value = if table.is_numeric(name) { exact_number(value) } else { value.clone() };
+        (name.clone(), value)
+    })
+    .collect()
+}
+
+/// A numeric as "Tile contents" has it: a double when that is exact, else the digits.
+fn exact_number(value: &Property) -> Property {
+    let Property::Text(digits) = value else { return value.clone() };
+    let double: f64 = digits.parse().unwrap();
+    let same = double.is_finite() && plain(&format!("{double}")) == plain(digits);
+    if same { Property::Double(double + 0.0) } else { value.clone() }
+}
+
+/// Without the zeros that say nothing and without the sign of zero.
+fn plain(digits: &str) -> String {
+    let digits = match digits.split_once('.') {
+        Some(_) => digits.trim_end_matches('0').trim_end_matches('.'),
+        None => digits,
+    };
+    if digits == "-0" { "0".to_owned() } else { digits.to_owned() }
+}
+
+fn differences<'a>(
+    table: &Table,
+    ours: &'a Feature,
+    theirs: &'a Feature,
+) -> impl Iterator<Item = String> {
+    let mut wrong = Vec::new();
+    let (our_properties, their_properties) = (comparable(table, ours), comparable(table, theirs));
+    if our_properties != their_properties {
+        wrong.push(format!("properties {our_properties:?} instead of {their_properties:?}"));
+    }
+    // ST_AsMVTGeom repairs invalid polygons its own way.
+    if !is_invalid(theirs) {
+        wrong.extend(points_differ(ours, theirs));
+        wrong.extend(lines_differ(ours, theirs));
+        wrong.extend(areas_differ(ours, theirs));
+    }
+    wrong.into_iter()
+}
+
+fn is_invalid(theirs: &Feature) -> bool {
+    theirs.properties.contains_key("_invalid")
+}
+
+/// Points agree within a unit, but for those whose rounding decides whether they are inside.
+fn points_differ(ours: &Feature, theirs: &Feature) -> Option<String> {
+    let inner = |feature: &Feature| {
+        let mut points: Vec<_> = feature
+            .points
+            .iter()
+            .filter(|point| !at_box_edge(**point))
+            .map(|p| (p.x as i64, p.y as i64))
+            .collect();
+        points.sort_unstable();
+        // Points of one feature that share a place are one point for us.
+        points.dedup();
+        points
+    };
+    let (a, b) = (inner(ours), inner(theirs));
+    let near =
+        |(a, b): (&(i64, i64), &(i64, i64))| (a.0 - b.0).abs() <= 1 && (a.1 - b.1).abs() <= 1;
+    let same = a.len() == b.len() && a.iter().zip(&b).all(near);
+    (!same).then(|| format!("points {a:?} instead of {b:?}"))
+}
+
+/// Each vertex may be a unit off in x and in y, which moves the ends of two segments.
+fn lines_differ(ours: &Feature, theirs: &Feature) -> Option<String> {
+    let (a, b) = (ours.length(), theirs.length());
+    let vertices = |feature: &Feature| feature.lines.iter().map(|line| line.0.len()).sum::<usize>();
+    let allowed = 3.0 * vertices(ours).max(vertices(theirs)) as f64;
+    ((a - b).abs() > allowed).then(|| format!("length {a} instead of {b} (allowed: {allowed})"))
+}
+
+/// Each vertex may be a unit off, which sweeps at most a unit times the border's length.
+fn areas_differ(ours: &Feature, theirs: &Feature) -> Option<String> {
+    let (a, b) = (ours.area(), theirs.area());
+    let allowed = 1.0 + ours.perimeter().max(theirs.perimeter());
+    ((a - b).abs() > allowed).then(|| format!("area {a} instead of {b} (allowed: {allowed})"))
+}
+
+/// Whether rounding alone decides that the feature is in the tile: a line no larger than a unit,
+/// a polygon thinner than a unit on average, or what only touches the buffered box's border.
+fn may_vanish(feature: &Feature) -> bool {
+    let touching = |r: geo::Rect<f64>| {
+        let thin = r.width().min(r.height()) <= 1.0;
+        thin && at_box_edge(r.min()) && at_box_edge(r.max())
+    };
+    match feature {
+        Feature { polygons, .. } if !polygons.is_empty() => {
+            feature.area() <= feature.perimeter() / 2.0
+        }
+        Feature { lines, .. } if !lines.is_empty() => {
+            let rects = lines.iter().filter_map(BoundingRect::bounding_rect);
+            rects.into_iter().all(|r| r.width().max(r.height()) <= 1.0 || touching(r))
+        }
+        _ => feature.points.iter().all(|point| at_box_edge(*point)),
+    }
+}
+
+fn at_box_edge(coord: Coord<f64>) -> bool {
+    let near = |v: f64| v <= -63.0 || v >= 4159.0;
+    near(coord.x) || near(coord.y)
+}

@@ -1,0 +1,118 @@
+//! Tiles against PostGIS' own `ST_AsMVT(ST_AsMVTGeom(…))`.
+//!
+//! For every fixture table, over a spread of zooms: the same features with the same properties,
+//! and the same geometry within one grid unit per vertex. What may differ is listed in
+//! [`compare`], each with its reason.
+
+mod compare;
+mod truth;
+
+use std::fmt::Write;
+
+use compare::compare;
+use truth::{Table, tables, truth};
+
+use crate::support::database::Database;
+use crate::support::server::Server;
+use crate::support::tile::{Layer, decode};
+
+const ZOOMS: [u8; 9] = [0, 1, 2, 4, 7, 10, 13, 17, 22];
+
+/// Tables that have no truth to compare with: they can't be served, or PostGIS can't tile them.
+const EXCLUDED: [&str; 5] = [
+    // No SRID to be learned, and several of them.
+    "untyped_empty",
+    "srid_mixed",
+    // Reading it is an error.
+    "a_matview_unfilled",
+    // PostGIS puts rows with infinite coordinates into tiles or fails on them.
+    "not_finite",
+    // In degrees, a polygon around the pole has its edge at the antimeridian, not its inside.
+    "srid_3031",
+];
+
+#[test]
+fn every_fixture_table_has_the_tiles_that_postgis_makes() {
+    let database = Database::with_world();
+    database.execute(include_str!("../../fixtures/odd.sql"));
+    database.execute("ANALYZE");
+    let all = tables(&mut database.client());
+    let served: Vec<_> =
+        all.iter().filter(|table| !EXCLUDED.contains(&table.name.as_str())).collect();
+    assert!(served.len() > 60, "only {} tables found", served.len());
+    let server = Server::configured(&configuration(&database, &served));
+    assert_eq!(server.get("/catalog").json()["disabled"], serde_json::json!({}));
+
+    let mut client = database.client();
+    let (mut tiles, mut features) = (0, 0);
+    let mut wrong = Vec::new();
+    for (number, table) in served.iter().enumerate() {
+        for coord in truth::interesting_tiles(&mut client, table, &ZOOMS) {
+            let (z, x, y) = coord;
+            let path = format!("/layer{number}/{z}/{x}/{y}");
+            let ours = server.tile(&path);
+            let theirs = decode(&truth(&mut client, table, coord));
+            check_encoding(&ours, &path);
+            tiles += 1;
+            features += ours.iter().map(|layer| layer.features.len()).sum::<usize>();
+            let context = format!("{}.{} ({path})", table.name, table.geometry);
+            wrong.extend(
+                compare(table, &ours, &theirs).into_iter().map(|w| format!("{context}: {w}")),
+            );
+        }
+    }
+    println!("{tiles} tiles, {features} features compared");
+    assert!(tiles > 500 && features > 5_000, "{tiles} tiles with {features} features");
+    let shown = wrong.iter().take(40).cloned().collect::<Vec<_>>().join("\n");
+    assert!(wrong.is_empty(), "{} differences:\n{shown}", wrong.len());
+}
+
+fn configuration(database: &Database, tables: &[&Table]) -> String {
+    let mut toml = format!("[databases.main]\nurl = \"{}\"\n", database.url);
+    for (number, table) in tables.iter().enumerate() {
+        let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
+        let _ = write!(
+            toml,
+            "[layers.layer{number}]\ntable = {}\ngeometry = {}\nmax_zoom = 24\n",
+            quoted(&table.sql_name()),
+            quoted(&table.geometry),
+        );
+        if table.name == "srid_0" {
+            toml.push_str("srid = 4326\n");
+        }
+    }
+    toml
+}
+
+/// What holds for every tile, whatever PostGIS makes of it.
+fn check_encoding(layers: &[Layer], path: &str) {
+    for layer in layers {
+        assert_eq!(layer.extent, 4096, "{path}");
+        assert!(!layer.features.is_empty(), "{path}: an empty layer");
+        for feature in &layer.features {
+            assert!(feature.coords().next().is_some(), "{path}: a feature without geometry");
+            for coord in feature.coords() {
+                let inside = |v: f64| (-64.0..=4160.0).contains(&v);
+                assert!(inside(coord.x) && inside(coord.y), "{path}: {coord:?} outside the buffer");
+            }
+            for polygon in &feature.polygons {
+                // MVT 2.1 section 4.3.3.3, with y down: the outer ring's surveyor's area is
+                // positive, those of its holes negative.
+                assert!(surveyor_area(polygon.exterior()) > 0.0, "{path}: an outer ring's winding");
+                for hole in polygon.interiors() {
+                    assert!(surveyor_area(hole) < 0.0, "{path}: a hole's winding");
+                }
+            }
+            for line in feature.lines.iter().chain(feature.rings()) {
+                assert!(line.0.len() >= 2, "{path}: a line of one point");
+                let repeated = line.0.windows(2).any(|pair| pair[0] == pair[1]);
+                assert!(!repeated, "{path}: a segment of no length in {line:?}");
+            }
+        }
+    }
+}
+
+fn surveyor_area(ring: &geo::LineString<f64>) -> f64 {
+    ring.lines().map(|line| line.start.x * line.end.y - line.end.x * line.start.y).sum::<f64>()
+        / 2.0
+}
