@@ -1,6 +1,7 @@
 //! What holds for every tile, whatever the rows: tested with generated rows.
 
 use std::f64::consts::TAU;
+use std::slice::from_ref;
 
 use geo::{Area, BooleanOps, Euclidean, Length};
 use mvt_reader::Reader;
@@ -162,7 +163,7 @@ proptest! {
 
     #[test]
     fn polygons_cover_what_the_box_leaves_of_them(ring in star()) {
-        let expected = geo_polygon(std::slice::from_ref(&ring)).intersection(&the_box());
+        let expected = geo_polygon(from_ref(&ring)).intersection(&the_box());
         let tile = decode(&tile_of(polygon(&[&place(&ring)])));
         let area: i128 = tile.iter().flat_map(|f| &f.parts).map(|part| doubled_area(part)).sum();
         let outline: f64 = expected.iter().map(|p| Euclidean.length(p.exterior())).sum();
@@ -179,7 +180,7 @@ proptest! {
             (centre.0 + (x - centre.0) * size, centre.1 + (y - centre.1) * size)
         };
         let hole: Vec<_> = ring.iter().map(shrink).collect();
-        let shape = geo_polygon(&[ring.clone()]).difference(&geo_polygon(&[hole.clone()]));
+        let shape = geo_polygon(from_ref(&ring)).difference(&geo_polygon(from_ref(&hole)));
         let expected = shape.intersection(&the_box());
         let tile = decode(&tile_of(polygon(&[&place(&ring), &place(&hole)])));
         let area: i128 = tile.iter().flat_map(|f| &f.parts).map(|part| doubled_area(part)).sum();
