@@ -80,18 +80,20 @@ impl Window {
         let (mut enter, mut leave) = (from, to);
         for axis in 0..2 {
             let run = to[axis] - from[axis];
+            let (least, most) = (from[axis].min(to[axis]), from[axis].max(to[axis]));
+            if most < self.low || least > self.high {
+                return None;
+            }
             if run == 0.0 {
-                if from[axis] < self.low || from[axis] > self.high {
-                    return None;
-                }
                 continue;
             }
             let (near, far) = if run > 0.0 { (self.low, self.high) } else { (self.high, self.low) };
+            // An end outside is always cut: far enough away, its `t` rounds to 0 or 1.
             let (t_near, t_far) = ((near - from[axis]) / run, (far - from[axis]) / run);
-            if t_near > first {
+            if (near - from[axis]) * run > 0.0 && t_near >= first {
                 (first, enter) = (t_near, self.pull_in(cut(from, to, axis, near)));
             }
-            if t_far < last {
+            if (to[axis] - far) * run > 0.0 && t_far <= last {
                 (last, leave) = (t_far, self.pull_in(cut(from, to, axis, far)));
             }
         }
@@ -153,4 +155,89 @@ fn cut(a: Point, b: Point, axis: usize, side: f64) -> Point {
     let mut point = [side; 2];
     point[other] = a[other] + t * (b[other] - a[other]);
     point
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From -10 to 110.
+    const WINDOW: Window = Window { low: -10.0, high: 110.0 };
+
+    fn visits(points: &[Point]) -> Vec<Vec<Point>> {
+        let mut out = Vec::new();
+        WINDOW.line(points, &mut Vec::new(), |visit| out.push(visit.to_vec()));
+        out
+    }
+
+    fn cut_to_window(ring: &[Point]) -> Vec<Point> {
+        let mut bounds = Bounds::EMPTY;
+        ring.iter().for_each(|&point| bounds.grow(point));
+        let mut ring = ring.to_vec();
+        WINDOW.ring(&mut ring, &bounds, &mut Vec::new());
+        ring
+    }
+
+    #[test]
+    fn bounds_decide_without_a_look_at_the_vertices() {
+        let at = |x, y, side| Bounds { min: [x, y], max: [x + side, y + side] };
+        assert_eq!(WINDOW.relation(&at(-10.0, -10.0, 120.0)), Relation::Inside);
+        assert_eq!(WINDOW.relation(&at(111.0, 0.0, 5.0)), Relation::Outside);
+        assert_eq!(WINDOW.relation(&at(0.0, -20.0, 9.0)), Relation::Outside);
+        assert_eq!(WINDOW.relation(&at(0.0, 0.0, 111.0)), Relation::Across);
+    }
+
+    #[test]
+    fn a_line_that_leaves_and_returns_becomes_two_parts() {
+        let line = [[0.0, 0.0], [50.0, -40.0], [100.0, 0.0], [100.0, 50.0]];
+        assert_eq!(
+            visits(&line),
+            [vec![[0.0, 0.0], [12.5, -10.0]], vec![[87.5, -10.0], [100.0, 0.0], [100.0, 50.0]]]
+        );
+    }
+
+    #[test]
+    fn a_segment_that_only_passes_through_is_kept_between_the_borders() {
+        assert_eq!(visits(&[[-100.0, 20.0], [200.0, 20.0]]), [[[-10.0, 20.0], [110.0, 20.0]]]);
+        assert_eq!(visits(&[[0.0, 130.0], [130.0, 0.0]]), [[[20.0, 110.0], [110.0, 20.0]]]);
+        assert_eq!(visits(&[[80.0, 150.0], [150.0, 80.0]]), Vec::<Vec<Point>>::new());
+    }
+
+    #[test]
+    fn a_line_along_the_border_is_inside() {
+        let line = [[-10.0, -10.0], [110.0, -10.0]];
+        assert_eq!(visits(&line), [line]);
+    }
+
+    #[test]
+    fn huge_coordinates_are_cut_like_any_other() {
+        let across = [[-10.0, 0.0], [110.0, 0.0]];
+        assert_eq!(visits(&[[-1e30, 0.0], [1e30, 0.0]]), [across]);
+        assert_eq!(visits(&[[-1e30, 0.0], [111.0, 0.0]]), [across]);
+        assert_eq!(visits(&[[-11.0, 0.0], [1e30, 0.0]]), [across]);
+        assert_eq!(visits(&[[0.0, -1e30], [0.0, -11.0]]), Vec::<Vec<Point>>::new());
+        let ring = [[-1e30, -1e30], [1e30, -1e30], [1e30, 1e30], [-1e30, 1e30]];
+        let cut = cut_to_window(&ring);
+        assert!(cut.iter().all(|&point| WINDOW.contains(point)), "{cut:?}");
+    }
+
+    #[test]
+    fn a_ring_around_the_window_becomes_the_window() {
+        let ring = [[-50.0, -50.0], [150.0, -50.0], [150.0, 150.0], [-50.0, 150.0]];
+        let mut cut = cut_to_window(&ring);
+        cut.sort_by(|a, b| a.partial_cmp(b).unwrap());
+        assert_eq!(cut, [[-10.0, -10.0], [-10.0, 110.0], [110.0, -10.0], [110.0, 110.0]]);
+    }
+
+    #[test]
+    fn a_ring_across_one_side_is_cut_there() {
+        let ring = [[0.0, 0.0], [200.0, 0.0], [200.0, 50.0], [0.0, 50.0]];
+        assert_eq!(cut_to_window(&ring), [[0.0, 0.0], [110.0, 0.0], [110.0, 50.0], [0.0, 50.0]]);
+    }
+
+    #[test]
+    fn a_common_edge_is_cut_at_a_common_point() {
+        let (a, b) = ([3.1, -97.7], [51.3, 60.1]);
+        assert_eq!(cut(a, b, 1, -10.0), cut(b, a, 1, -10.0));
+    }
 }

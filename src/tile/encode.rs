@@ -9,7 +9,7 @@ use super::quantize::GridPoint;
 use super::shape::Kind;
 use super::{LayerSpec, Value};
 
-/// The MVT `Tile` message that holds only this layer, and how many features are in it.
+/// The MVT `Tile` message that holds only this layer, features in the order of `entries`.
 ///
 /// # Errors
 /// The crate's own, none of which this input can cause: a coordinate that is not a number, or

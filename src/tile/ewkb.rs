@@ -187,3 +187,144 @@ impl<'a> Reader<'a> {
 fn finite(is_finite: bool) -> Result<(), EwkbError> {
     if is_finite { Ok(()) } else { Err(EwkbError::NotFinite) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::shape::Bounds;
+    use super::super::testing::{collection, header, line, point, polygon, square};
+    use super::*;
+
+    fn decode(bytes: &[u8]) -> Result<Shape, EwkbError> {
+        let mut shape = Shape::default();
+        read(bytes, &mut shape).map(|()| shape)
+    }
+
+    fn is_malformed(bytes: &[u8]) -> bool {
+        matches!(decode(bytes), Err(EwkbError::Malformed(_)))
+    }
+
+    fn lengths(shape: &Shape) -> Vec<usize> {
+        shape.parts().iter().map(|part| part.end - part.start).collect()
+    }
+
+    #[test]
+    fn both_byte_orders_read_the_same() {
+        let mut big = vec![0];
+        big.extend(1u32.to_be_bytes());
+        big.extend(1.5f64.to_be_bytes());
+        big.extend((-2.5f64).to_be_bytes());
+        for bytes in [big, point(1.5, -2.5)] {
+            let shape = decode(&bytes).unwrap();
+            assert_eq!(shape.points(&shape.parts()[0]), [[1.5, -2.5]]);
+        }
+    }
+
+    #[test]
+    fn z_m_and_srid_are_skipped_in_both_dialects() {
+        let (srid, z, m) = (HAS_SRID, HAS_Z, HAS_M);
+        let codes = [(z, 1), (m, 1), (z | m, 2), (srid, 0), (srid | z | m, 2)];
+        for (code, extra) in codes.into_iter().chain([(1000, 1), (2000, 1), (3000, 2)]) {
+            let mut bytes = header(2 + code);
+            if code & srid != 0 {
+                bytes.extend(3857u32.to_le_bytes());
+            }
+            bytes.extend(2u32.to_le_bytes());
+            for [x, y] in [[1.0f64, 2.0], [3.0, 4.0]] {
+                bytes.extend([x.to_le_bytes(), y.to_le_bytes()].concat());
+                (0..extra).for_each(|_| bytes.extend(f64::NAN.to_le_bytes()));
+            }
+            let shape = decode(&bytes).unwrap();
+            assert_eq!(shape.points(&shape.parts()[0]), [[1.0, 2.0], [3.0, 4.0]]);
+        }
+    }
+
+    #[test]
+    fn every_type_of_area_is_polygons() {
+        let ring = square(0.0, 0.0, 1.0);
+        let mut triangle = polygon(&[&ring[..3]]);
+        triangle[1] = 17;
+        let tin = collection(16, &[triangle.clone(), triangle.clone()]);
+        let members = [polygon(&[&ring, &ring]), polygon(&[&ring])];
+        for (bytes, parts) in [
+            (triangle, vec![4]),
+            (tin, vec![4, 4]),
+            (collection(15, &members), vec![5, 5, 5]),
+            (collection(6, &members), vec![5, 5, 5]),
+        ] {
+            let shape = decode(&bytes).unwrap();
+            assert_eq!(shape.kind(), Some(Kind::Polygons));
+            assert_eq!(lengths(&shape), parts);
+        }
+    }
+
+    #[test]
+    fn points_of_a_row_share_a_part() {
+        let shape = decode(&collection(4, &[point(1.0, 2.0), point(3.0, 0.0)])).unwrap();
+        assert_eq!(shape.parts().len(), 1);
+        assert_eq!(shape.parts()[0].bounds, Bounds { min: [1.0, 0.0], max: [3.0, 2.0] });
+    }
+
+    #[test]
+    fn a_mixed_collection_keeps_its_highest_dimension() {
+        let lines = collection(5, &[line(&[(0.0, 0.0), (1.0, 1.0)])]);
+        let members = [point(0.0, 0.0), lines, point(1.0, 1.0), polygon(&[])];
+        let shape = decode(&collection(7, &[collection(7, &members)])).unwrap();
+        assert_eq!((shape.kind(), lengths(&shape)), (Some(Kind::Lines), vec![2]));
+    }
+
+    #[test]
+    fn empty_geometries_of_all_types_are_empty() {
+        let nan = point(f64::NAN, f64::NAN);
+        let nowhere = polygon(&[&[], &square(0.0, 0.0, 1.0)]);
+        let mut all: Vec<_> = (2..=7).chain(15..=17).map(|code| collection(code, &[])).collect();
+        all.extend([nan.clone(), collection(4, &[nan]), nowhere]);
+        for bytes in all {
+            assert_eq!(decode(&bytes).unwrap().kind(), None, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn coordinates_that_are_no_numbers_are_told_from_broken_bytes() {
+        let inf = f64::INFINITY;
+        for bytes in [
+            point(f64::NAN, 1.0),
+            point(1.0, -inf),
+            line(&[(0.0, 0.0), (f64::NAN, f64::NAN)]),
+            collection(7, &[polygon(&[&square(0.0, 0.0, 1.0)]), point(inf, 0.0)]),
+        ] {
+            assert_eq!(decode(&bytes).unwrap_err(), EwkbError::NotFinite);
+        }
+    }
+
+    #[test]
+    fn broken_bytes_are_malformed() {
+        let whole = polygon(&[&square(0.0, 0.0, 1.0)]);
+        for length in 0..whole.len() {
+            assert!(is_malformed(&whole[..length]), "{length} bytes");
+        }
+        assert!(is_malformed(&[whole, vec![0]].concat()), "bytes left over");
+        assert!(is_malformed(&[2, 1, 0, 0, 0]), "byte order");
+        for code in [0, 8, 9, 10, 11, 12, 18, 4001, 0x0FFF_FFFF] {
+            assert!(is_malformed(&collection(code, &[])), "type {code}");
+        }
+        assert!(is_malformed(&collection(4, &[line(&[])])), "a line among points");
+    }
+
+    #[test]
+    fn counts_beyond_the_bytes_are_refused_before_anything_is_reserved() {
+        for code in [2, 3, 4, 5, 6, 7, 15, 16, 17] {
+            let mut bytes = header(code);
+            bytes.extend(u32::MAX.to_le_bytes());
+            assert!(is_malformed(&bytes), "type {code}");
+        }
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let nested = |depth| (0..depth).fold(point(1.0, 1.0), |inner, _| collection(7, &[inner]));
+        assert!(decode(&nested(MAX_DEPTH)).is_ok());
+        assert!(is_malformed(&nested(MAX_DEPTH + 1)));
+        let open: Vec<u8> = [header(7), vec![1, 0, 0, 0]].concat().repeat(1_000_000);
+        assert!(is_malformed(&open));
+    }
+}

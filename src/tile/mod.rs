@@ -12,6 +12,8 @@ pub mod feature;
 pub mod grid;
 pub mod mercator;
 pub mod pipeline;
+#[cfg(test)]
+mod properties;
 pub mod quantize;
 pub mod shape;
 #[cfg(test)]

@@ -187,3 +187,101 @@ pub(super) fn doubled_area(ring: &[GridPoint]) -> i128 {
     }
     sum
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(points: &[Point]) -> Vec<GridPoint> {
+        let mut snapped = Snapped::default();
+        snapped.line(points);
+        snapped.points
+    }
+
+    fn ring(points: &[Point], role: Role) -> Vec<GridPoint> {
+        let mut snapped = Snapped::default();
+        let area = snapped.ring(points, role);
+        assert_eq!(area.is_some(), !snapped.parts.is_empty());
+        snapped.points
+    }
+
+    #[test]
+    fn halves_go_up_on_both_sides_of_zero() {
+        assert_eq!(snap([0.5, -0.5]), [1, 0]);
+        assert_eq!(snap([-1.5, 1.49]), [-1, 1]);
+    }
+
+    #[test]
+    fn lines_lose_repeated_and_collinear_points() {
+        let points = [[0.1, 0.0], [0.2, 0.0], [5.0, 5.0], [5.1, 5.0], [9.0, 9.0], [9.0, 12.0]];
+        assert_eq!(line(&points), [[0, 0], [9, 9], [9, 12]]);
+    }
+
+    #[test]
+    fn a_line_that_turns_back_keeps_its_turning_point() {
+        assert_eq!(line(&[[0.0, 0.0], [9.0, 0.0], [3.0, 0.0]]), [[0, 0], [9, 0], [3, 0]]);
+        assert_eq!(line(&[[0.0, 0.0], [9.0, 0.0], [0.0, 0.0]]), [[0, 0], [9, 0], [0, 0]]);
+    }
+
+    #[test]
+    fn a_line_within_one_grid_cell_is_gone() {
+        assert_eq!(line(&[[3.0, 3.0], [3.2, 3.1]]), Vec::<GridPoint>::new());
+        assert_eq!(line(&[[3.0, 3.0]]), Vec::<GridPoint>::new());
+    }
+
+    #[test]
+    fn points_of_a_row_are_kept_once() {
+        let mut snapped = Snapped::default();
+        snapped.points([[1.0, 1.0], [2.0, 2.0], [1.2, 0.9]].into_iter());
+        assert_eq!((snapped.points, snapped.parts), (vec![[1, 1], [2, 2]], vec![2]));
+    }
+
+    #[test]
+    fn the_role_decides_the_winding_and_not_the_input() {
+        let mut square = [[0.0, 0.0], [9.0, 0.0], [9.0, 9.0], [0.0, 9.0]];
+        for _ in 0..2 {
+            assert_eq!(doubled_area(&ring(&square, Role::Outer)), 162);
+            assert_eq!(doubled_area(&ring(&square, Role::Inner)), -162);
+            square.reverse();
+        }
+    }
+
+    #[test]
+    fn rings_lose_spikes_and_collinear_points_at_every_place() {
+        let ring_with_extras = [
+            [0.0, 0.0],
+            [4.0, 0.0],
+            [9.0, 0.0],
+            [15.0, 0.0],
+            [9.0, 0.0],
+            [9.0, 9.0],
+            [0.0, 9.0],
+            [0.0, 20.0],
+            [0.0, 3.0],
+            [0.0, 0.0],
+        ];
+        for turn in 0..ring_with_extras.len() {
+            let mut points = ring_with_extras;
+            points.rotate_left(turn);
+            let mut corners = ring(&points, Role::Outer);
+            corners.sort_unstable();
+            assert_eq!(corners, [[0, 0], [0, 9], [9, 0], [9, 9]], "turned by {turn}");
+        }
+    }
+
+    #[test]
+    fn rings_without_area_are_gone() {
+        let there_and_back = [[0.0, 0.0], [9.0, 0.0], [9.0, 9.0], [9.0, 0.0]];
+        let eight = [[0.0, 0.0], [4.0, 4.0], [4.0, 0.0], [0.0, 4.0]];
+        for points in [&there_and_back[..], &eight, &eight[..2], &[]] {
+            assert_eq!(ring(points, Role::Outer), Vec::<GridPoint>::new());
+        }
+    }
+
+    #[test]
+    fn the_largest_grid_does_not_overflow() {
+        let far = f64::from(i32::MAX);
+        let square = [[-far, -far], [far, -far], [far, far], [-far, far]];
+        assert!(doubled_area(&ring(&square, Role::Outer)) > 1 << 64);
+    }
+}

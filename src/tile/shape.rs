@@ -93,7 +93,7 @@ impl Shape {
         is_finite
     }
 
-    /// Points of one row share a part: each of them is a feature's own only to the encoder.
+    /// Points of one row share a part, as they share a MoveTo in the tile.
     fn push_part(&mut self, part: Part) {
         match (self.kind, self.parts.last_mut()) {
             (Some(Kind::Points), Some(all)) => {
