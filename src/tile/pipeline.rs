@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_tile_without_features_is_no_bytes() {
-        assert_eq!(build(&spec(Crs::Wgs84), Z0, &[row(point(0.0, 89.0))]).0, []);
+        assert!(build(&spec(Crs::Wgs84), Z0, &[row(point(0.0, 89.0))]).0.is_empty());
     }
 
     #[test]

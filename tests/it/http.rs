@@ -45,7 +45,7 @@ fn a_tile_is_made_once_and_then_comes_from_memory() {
     let warm = server.request("GET", &path, &[GZIP]);
     assert_eq!(warm.header("cache-status"), Some("tesela; hit"));
     assert!(warm.header("server-timing").is_none());
-    assert_eq!((warm.body, warm.header("etag")), (cold.body, cold.header("etag")));
+    assert_eq!((&warm.body, warm.header("etag")), (&cold.body, cold.header("etag")));
     assert_eq!(server.metric("tesela_cache_hits_total"), 1.0);
     assert_eq!(server.metric("tesela_cache_misses_total"), 1.0);
 }
