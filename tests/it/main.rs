@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cli;
 mod http;
 mod layering;
+mod lifecycle;
 mod oracle;
 mod support;

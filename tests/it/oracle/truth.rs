@@ -159,7 +159,7 @@ pub fn interesting_tiles(client: &mut Client, table: &Table, zooms: &[u8]) -> Ve
         .flat_map(|&(x, y)| {
             zooms.iter().flat_map(move |&z| {
                 let count = 1u32 << z;
-                let world = 40_075_016.685_578_488;
+                let world = 40_075_016.685_578_49;
                 let index = |v: f64| ((v / world + 0.5) * f64::from(count)).floor();
                 let clamp = |v: f64| v.clamp(0.0, f64::from(count - 1)) as u32;
                 let (x, y) = (clamp(index(x)), clamp(index(-y)));

@@ -38,6 +38,11 @@ impl Database {
         connect(&self.url)
     }
 
+    /// A connection to the server's own database.
+    pub fn admin(&self) -> Client {
+        connect(&self.admin_url)
+    }
+
     pub fn execute(&self, sql: &str) {
         self.client().batch_execute(sql).unwrap();
     }

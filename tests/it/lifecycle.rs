@@ -1,0 +1,221 @@
+//! Start, stop, and databases that come and go.
+
+use std::time::{Duration, Instant};
+
+use crate::support::database::Database;
+use crate::support::eventually;
+use crate::support::server::{Response, Server, run, tesela};
+
+const GZIP: (&str, &str) = ("accept-encoding", "gzip");
+
+fn cities(database: &Database, more: &str) -> String {
+    format!(
+        "{more}\n[databases.main]\nurl = \"{}\"\nacquire_timeout = \"500ms\"\n\
+         [layers.cities]\ntable = \"cities\"\n",
+        database.url
+    )
+}
+
+/// Forbids or allows connections. Existing ones are ended.
+fn allow_connections(database: &Database, allowed: bool) {
+    let mut admin = database.admin();
+    let sql = format!("ALTER DATABASE {} ALLOW_CONNECTIONS {allowed}", database.name);
+    admin.batch_execute(&sql).unwrap();
+    if !allowed {
+        terminate(database);
+    }
+}
+
+fn terminate(database: &Database) {
+    let sql = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1";
+    database.admin().execute(sql, &[&database.name]).unwrap();
+}
+
+fn assert_unavailable(answer: &Response) {
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert_eq!(answer.header("retry-after"), Some("5"));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+}
+
+#[test]
+fn sigterm_drains_and_exits_with_0() {
+    let database = Database::with_world();
+    let mut server = Server::configured(&cities(&database, "[server]\ndrain_delay = \"1s\""));
+    server.signal("-TERM");
+    eventually("ready turns red", || server.get("/health/ready").status == 503);
+    assert_eq!(server.get("/health/ready").json()["draining"], true);
+    assert_eq!(server.get("/health/live").status, 200);
+    assert_eq!(server.get("/cities/0/0/0").status, 200, "still accepting");
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn a_request_in_flight_is_finished_before_the_server_ends() {
+    let database = Database::with_world();
+    database.execute(
+        "CREATE VIEW slow AS SELECT c.id, c.geom FROM cities c, pg_sleep(2) WHERE c.id < 1000000",
+    );
+    let toml = format!(
+        "[server]\ndrain_delay = \"0s\"\n[databases.main]\nurl = \"{}\"\n\
+         [layers.slow]\ntable = \"slow\"\nsrid = 4326\n",
+        database.url
+    );
+    let mut server = Server::configured(&toml);
+    std::thread::scope(|scope| {
+        let answer = scope.spawn(|| server.get("/slow/0/0/0").status);
+        eventually("the query runs", || {
+            let sql = "SELECT count(*) FROM pg_stat_activity
+                       WHERE datname = $1 AND state = 'active' AND query LIKE '%slow%'";
+            database.admin().query_one(sql, &[&database.name]).unwrap().get::<_, i64>(0) > 0
+        });
+        server.signal("-TERM");
+        assert_eq!(answer.join().unwrap(), 200);
+    });
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn sigint_stops_at_once() {
+    let database = Database::with_world();
+    let mut server = Server::configured(&cities(&database, ""));
+    let started = Instant::now();
+    server.signal("-INT");
+    assert_eq!(server.wait().code(), Some(130));
+    assert!(started.elapsed() < Duration::from_secs(3), "no drain: {:?}", started.elapsed());
+}
+
+#[test]
+fn a_database_that_is_down_at_the_start_is_published_once_it_is_up() {
+    let database = Database::with_world();
+    allow_connections(&database, false);
+    let server = Server::configured(&cities(&database, ""));
+    assert_unavailable(&server.get("/cities/0/0/0"));
+    let ready = server.get("/health/ready");
+    assert_eq!((ready.status, &ready.json()["databases"][0]["reachable"]), (200, &false.into()));
+    let reason = server.get("/catalog").json()["disabled"]["cities"]["reason"].clone();
+    assert_eq!(reason, "database \"main\" can't be reached");
+    allow_connections(&database, true);
+    eventually("the layer is published", || server.get("/cities/0/0/0").status == 200);
+    assert_eq!(server.get("/health/ready").json()["databases"][0]["reachable"], true);
+}
+
+#[test]
+fn a_required_database_decides_about_readiness() {
+    let database = Database::with_world();
+    let server = Server::configured(&cities(&database, "[server]\nready_requires = [\"main\"]"));
+    assert_eq!(server.get("/health/ready").status, 200);
+    allow_connections(&database, false);
+    eventually("ready turns red", || server.get("/health/ready").status == 503);
+    allow_connections(&database, true);
+    eventually("ready turns green", || server.get("/health/ready").status == 200);
+}
+
+#[test]
+fn cached_tiles_outlive_the_database_and_cold_ones_say_503() {
+    let database = Database::with_world();
+    let server = Server::configured(&cities(&database, ""));
+    let warm = server.request("GET", "/cities/0/0/0", &[GZIP]);
+    allow_connections(&database, false);
+    let started = Instant::now();
+    assert_unavailable(&server.get("/cities/1/0/0"));
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    let still = server.request("GET", "/cities/0/0/0", &[GZIP]);
+    assert_eq!((still.status, still.body), (200, warm.body));
+    allow_connections(&database, true);
+    eventually("cold tiles are back", || server.get("/cities/1/0/0").status == 200);
+}
+
+#[test]
+fn connections_that_the_server_ended_cost_no_request() {
+    let database = Database::with_world();
+    let server = Server::configured(&cities(&database, ""));
+    for x in 0..4 {
+        assert_eq!(server.get(&format!("/cities/2/{x}/1")).status, 200);
+        terminate(&database);
+    }
+    assert_eq!(server.metric("tesela_database_errors_total{kind=\"unavailable\"}"), 0.0);
+}
+
+#[test]
+fn a_slow_statement_is_504_and_a_broken_one_500_without_details() {
+    let database = Database::with_world();
+    database.execute(
+        "CREATE VIEW slow AS SELECT c.id, c.geom FROM cities c, pg_sleep(20);
+         CREATE TABLE gone AS SELECT * FROM cities; ANALYZE gone",
+    );
+    let server = Server::configured(&format!(
+        "[databases.main]\nurl = \"{}\"\nstatement_timeout = \"300ms\"\n\
+         [layers.slow]\ntable = \"slow\"\nsrid = 4326\n[layers.gone]\ntable = \"gone\"\n",
+        database.url
+    ));
+    let slow = server.get("/slow/0/0/0");
+    assert_eq!(slow.status, 504, "{}", slow.text());
+    database.execute("DROP TABLE gone");
+    let broken = server.get("/gone/0/0/0");
+    assert_eq!(broken.status, 500);
+    for answer in [&slow, &broken] {
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        for secret in ["SELECT", "public", "127.0.0.1", "relation"] {
+            assert!(!answer.text().contains(secret), "{}", answer.text());
+        }
+    }
+    assert!(
+        server.log().contains("relation \\\"public.gone\\\" does not exist")
+            || server.log().contains("relation \"public.gone\" does not exist")
+    );
+    database.execute("CREATE TABLE gone AS SELECT * FROM cities");
+    assert_eq!(server.get("/gone/0/0/0").status, 200, "errors are not kept");
+}
+
+#[test]
+fn passwords_are_shown_nowhere() {
+    let database = Database::with_world();
+    const PASSWORD: &str = "hunter2-s3cr3t";
+    let good = database.url_for("postgres", PASSWORD);
+    let dead = format!("postgres://postgres:{PASSWORD}@127.0.0.1:1/nothing");
+    let server = Server::configured(&format!(
+        "[databases.good]\nurl = \"{good}\"\npublish = {{}}\n\
+         [databases.dead]\nurl = \"{dead}\"\nacquire_timeout = \"300ms\"\n\
+         [layers.dead]\ndatabase = \"dead\"\ntable = \"x\"\n",
+    ));
+    let answers =
+        ["/catalog", "/cities/0/0/0", "/dead/0/0/0", "/metrics", "/health/ready", "/cities"]
+            .map(|path| server.request("GET", path, &[]))
+            .map(|answer| {
+                format!("{:?} {}", answer.headers, String::from_utf8_lossy(&answer.body))
+            });
+    for text in answers.iter().chain([&server.log()]) {
+        assert!(!text.contains(PASSWORD), "{text}");
+    }
+    let malformed = [
+        format!("postgres://postgres:{PASSWORD}@127.0.0.1:notaport/x"),
+        format!("postgres://postgres:{PASSWORD}@[::1/x"),
+        format!("postgres://postgres:{PASSWORD}@127.0.0.1/x?sslmode={PASSWORD}"),
+        format!("host=127.0.0.1 password={PASSWORD}"),
+    ];
+    for url in &malformed {
+        let output = run(&["serve", "--listen", "127.0.0.1:0", url]);
+        assert!(!output.status.success());
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains("error: ") && !text.contains(PASSWORD), "{text}");
+    }
+}
+
+#[test]
+fn the_log_can_be_json_with_paths_escaped() {
+    let database = Database::with_world();
+    let mut command =
+        tesela(&["serve", "--log-format", "json", "--listen", "127.0.0.1:0", &database.url]);
+    command.env("RUST_LOG", "tesela=debug");
+    let server = Server::start(command, None);
+    server.get("/a%0ab%1b%5b31m/0/0/0");
+    eventually("the request is logged", || server.log().contains("\"request\""));
+    for line in server.log().lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        if event["message"] == "request" {
+            assert_eq!(event["path"], "/a\\nb\\u{1b}[31m/0/0/0");
+            assert_eq!((&event["status"], &event["method"]), (&404.into(), &"GET".into()));
+        }
+    }
+}
