@@ -70,7 +70,7 @@ impl Outcome {
 pub struct PoolSample {
     pub connections: u32,
     pub idle: u32,
-    pub waiting: u64,
+    pub waiting: u32,
     pub timeouts: u64,
 }
 
@@ -193,9 +193,7 @@ impl Metrics {
         let labels = [database];
         self.pool_connections.with_label_values(&labels).set(i64::from(sample.connections));
         self.pool_idle.with_label_values(&labels).set(i64::from(sample.idle));
-        self.pool_waiting
-            .with_label_values(&labels)
-            .set(i64::try_from(sample.waiting).unwrap_or(i64::MAX));
+        self.pool_waiting.with_label_values(&labels).set(i64::from(sample.waiting));
         // The pool counts by itself: carry over what has come since the last scrape.
         let timeouts = self.pool_timeouts.with_label_values(&labels);
         timeouts.inc_by(sample.timeouts.saturating_sub(timeouts.get()));

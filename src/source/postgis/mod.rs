@@ -1,86 +1,92 @@
 //! Tables, views and their kin in a PostGIS database.
 
+mod catalogue;
+mod connection;
+mod discover;
+mod error;
+mod fetch;
+mod filter;
 mod inventory;
+mod mismatch;
+mod names;
+mod numeric;
+mod pool;
+mod rows;
 mod settings;
+mod sql;
+mod table;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod url;
+mod values;
 
 pub use inventory::{Column, ColumnKind, GeometryColumn, Inventory, Relation, SpatialTable};
+pub use mismatch::Mismatch;
+pub use names::parse_table_name;
+pub use pool::PoolState;
 pub use settings::{DatabaseUrl, Publish, Settings, TableSettings};
+pub use table::TableLayer;
+pub use url::{InvalidUrl, Target, TlsMode};
+
+use std::time::Instant;
 
 use futures_util::future::BoxFuture;
+use tokio::time::timeout_at;
 
+use self::fetch::SharedSink;
+use self::pool::{Checkout, Pool};
 use super::{Deadline, FetchStats, LayerRequest, Source, SourceError, TileSink};
-use crate::tile::Crs;
-
-/// A table with one of its geometry columns, ready to be asked for tiles.
-#[derive(Debug)]
-pub struct TableLayer {}
-
-#[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct Mismatch;
-impl Inventory {
-    pub fn find(&self, _: &TableSettings) -> Result<&SpatialTable, Mismatch> {
-        Err(Mismatch)
-    }
-}
-impl SpatialTable {
-    pub fn qualified(&self) -> String {
-        String::new()
-    }
-}
-#[derive(Clone, Copy, Debug, Default)]
-pub struct PoolState {
-    pub connections: u32,
-    pub idle: u32,
-    pub waiting: u64,
-    pub max: u32,
-    pub timeouts: u64,
-}
-impl PostgisSource {
-    pub fn name(&self) -> &str {
-        ""
-    }
-    pub fn pool_state(&self) -> PoolState {
-        PoolState::default()
-    }
-    pub async fn ping(&self, _: Deadline) -> Result<(), SourceError> {
-        Ok(())
-    }
-    pub async fn largest_row(&self, _: &SpatialTable) -> Result<Option<u64>, SourceError> {
-        Ok(None)
-    }
-}
-impl TableLayer {
-    pub fn new(_: &Inventory, _: &SpatialTable, _: &TableSettings) -> Result<Self, Mismatch> {
-        Err(Mismatch)
-    }
-    pub fn columns(&self) -> &[Column] {
-        &[]
-    }
-    pub fn id_column(&self) -> Option<&str> {
-        None
-    }
-    pub fn crs(&self) -> Crs {
-        Crs::WebMercator
-    }
-    pub fn keys(&self) -> Vec<String> {
-        Vec::new()
-    }
-    pub fn definition(&self) -> String {
-        String::new()
-    }
-}
 
 /// A PostGIS database with its connection pool.
-pub struct PostgisSource {}
+pub struct PostgisSource {
+    name: String,
+    settings: Settings,
+    pool: Pool,
+}
 
 impl PostgisSource {
     /// Sets up the pool; connects only when the first query needs it.
     ///
     /// # Errors
     /// The URL or its TLS settings can't be used.
-    pub fn new(_name: &str, _settings: &Settings) -> Result<Self, SourceError> {
-        Ok(Self {})
+    pub fn new(name: &str, settings: &Settings) -> Result<Self, SourceError> {
+        let unusable =
+            |reason: String| SourceError::Unavailable { database: name.to_owned(), reason };
+        let target = settings.url.parse().map_err(|error| unusable(error.to_string()))?;
+        let tls = tls::connector(&target).map_err(unusable)?;
+        let mut config = target.config;
+        config.options(startup_options(config.get_options(), settings));
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(settings.acquire_timeout);
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("tesela");
+        }
+        let pool = Pool::new(name, settings, config, tls);
+        Ok(Self { name: name.to_owned(), settings: settings.clone(), pool })
+    }
+
+    /// The name under `[databases]`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the connection pool is doing.
+    pub fn pool_state(&self) -> PoolState {
+        self.pool.state()
+    }
+
+    /// One round trip to the database.
+    ///
+    /// # Errors
+    /// The database can't be reached, or didn't answer by `deadline`.
+    pub async fn ping(&self, deadline: Deadline) -> Result<(), SourceError> {
+        let connection = self.pool.checkout(deadline).await?;
+        let pinged = timeout_at(deadline.instant(), connection.client().check_connection()).await;
+        let result = pinged.map_err(|_| self.too_late())?;
+        connection.finish();
+        result.map_err(|error| self.classify(&error))
     }
 
     /// Everything with a geometry or geography column outside the system schemas, or in
@@ -88,18 +94,117 @@ impl PostgisSource {
     ///
     /// # Errors
     /// The database can't be reached or has no PostGIS.
-    pub async fn inventory(&self, _schemas: Option<&[String]>) -> Result<Inventory, SourceError> {
-        Ok(Inventory::default())
+    pub async fn inventory(&self, schemas: Option<&[String]>) -> Result<Inventory, SourceError> {
+        let connection = self.checkout().await?;
+        let inventory = discover::inventory(connection.client(), schemas).await;
+        connection.finish();
+        match inventory {
+            Ok(Some(inventory)) => Ok(inventory),
+            Ok(None) => Err(SourceError::Query {
+                database: self.name.clone(),
+                reason: "it has no PostGIS: run CREATE EXTENSION postgis".to_owned(),
+            }),
+            Err(error) => Err(self.classify(&error)),
+        }
     }
+
+    /// Size in bytes, as stored, of the largest geometry among some thousand rows; `None` for a
+    /// table without rows.
+    ///
+    /// # Errors
+    /// The database can't be reached, or the table can't be read.
+    pub async fn largest_row(&self, table: &SpatialTable) -> Result<Option<u64>, SourceError> {
+        const SAMPLE: u64 = 10_000;
+        let sample = match (table.relation, table.estimated_rows) {
+            (Relation::Table | Relation::MaterializedView, Some(rows)) if rows > 2 * SAMPLE => {
+                format!(" TABLESAMPLE SYSTEM ({})", 100.0 * SAMPLE as f64 / rows as f64)
+            }
+            _ => String::new(),
+        };
+        let geometry = sql::quote(&table.geometry.name);
+        let sql = format!(
+            "SELECT pg_catalog.max(pg_catalog.pg_column_size(g))::pg_catalog.int8 \
+             FROM (SELECT {geometry} AS g FROM {}{sample} LIMIT {SAMPLE}) AS rows",
+            table.qualified(),
+        );
+        let connection = self.checkout().await?;
+        let row = connection.client().query_typed_one(&sql, &[]).await;
+        connection.finish();
+        let size = row.and_then(|row| row.try_get::<_, Option<i64>>(0));
+        let size = size.map_err(|error| self.classify(&error))?;
+        Ok(size.and_then(|size| u64::try_from(size).ok()))
+    }
+
+    /// A connection for work that no request waits for.
+    async fn checkout(&self) -> Result<Checkout<'_>, SourceError> {
+        self.pool.checkout(Deadline::after(self.settings.acquire_timeout * 2)).await
+    }
+
+    async fn try_fetch(
+        &self,
+        requests: &[LayerRequest<'_>],
+        sink: &SharedSink<'_>,
+        deadline: Deadline,
+        stats: &mut FetchStats,
+    ) -> Result<Result<(), tokio_postgres::Error>, SourceError> {
+        let started = Instant::now();
+        let connection = self.pool.checkout(deadline).await;
+        stats.queue += started.elapsed();
+        let connection = connection?;
+        let started = Instant::now();
+        let fetched =
+            timeout_at(deadline.instant(), fetch::fetch(&connection, requests, sink)).await;
+        stats.db += started.elapsed();
+        stats.rows = sink.rows();
+        let fetched = fetched.map_err(|_| self.too_late())?;
+        connection.finish();
+        Ok(fetched)
+    }
+
+    fn too_late(&self) -> SourceError {
+        SourceError::Timeout {
+            database: self.name.clone(),
+            reason: "the request's time was up before the last row".to_owned(),
+        }
+    }
+
+    fn classify(&self, error: &tokio_postgres::Error) -> SourceError {
+        error::classify(&self.name, error)
+    }
+}
+
+/// Settings that every session starts with; those of the URL come first, so that it can't undo
+/// these. Text output must not depend on the server's own time zone and date style.
+fn startup_options(of_url: Option<&str>, settings: &Settings) -> String {
+    format!(
+        "{} -c default_transaction_read_only=on -c statement_timeout={} -c jit=off \
+         -c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=postgres -c extra_float_digits=1",
+        of_url.unwrap_or_default(),
+        settings.statement_timeout.as_millis(),
+    )
+    .trim_start()
+    .to_owned()
 }
 
 impl Source for PostgisSource {
     fn fetch<'a>(
         &'a self,
-        _requests: &'a [LayerRequest<'a>],
-        _sink: &'a mut dyn TileSink,
-        _deadline: Deadline,
+        requests: &'a [LayerRequest<'a>],
+        sink: &'a mut dyn TileSink,
+        deadline: Deadline,
     ) -> BoxFuture<'a, Result<FetchStats, SourceError>> {
-        Box::pin(async { Ok(FetchStats::default()) })
+        Box::pin(async move {
+            let mut stats = FetchStats::default();
+            let sink = SharedSink::new(sink);
+            let fetched = match self.try_fetch(requests, &sink, deadline, &mut stats).await? {
+                // The server was restarted since the connection was last used.
+                Err(error) if error::is_disconnected(&error) && sink.rows() == 0 => {
+                    self.try_fetch(requests, &sink, deadline, &mut stats).await?
+                }
+                fetched => fetched,
+            };
+            fetched.map_err(|error| self.classify(&error))?;
+            Ok(stats)
+        })
     }
 }

@@ -1,0 +1,171 @@
+//! One connection with the statements that it has prepared.
+
+use std::num::NonZeroUsize;
+use std::pin::pin;
+use std::sync::Arc;
+
+use bb8_postgres::PostgresConnectionManager;
+use futures_util::TryStreamExt;
+use lru::LruCache;
+use parking_lot::Mutex;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Error, Row, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::error::{describe, is_stale_plan};
+use super::values::Decoder;
+
+/// Statements kept per connection; each costs the server the memory of its plan.
+const STATEMENTS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
+
+/// A parameter of a statement; its type must be built in, because the driver looks others up.
+pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// A prepared statement and how its property columns (from the third on) are read.
+pub(super) struct Prepared {
+    statement: Statement,
+    pub(super) decoders: Vec<Decoder>,
+}
+
+pub(super) struct Connection {
+    client: Client,
+    tls: MakeRustlsConnect,
+    statements: Mutex<LruCache<Arc<str>, Arc<Prepared>>>,
+    /// A statement was abandoned, so that the next borrower would wait for its end.
+    pub(super) abandoned: bool,
+}
+
+impl Connection {
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Tells the server to stop what the abandoned connection still runs: its work is wasted.
+    pub(super) fn cancel(&self) {
+        let token = self.client.cancel_token();
+        let tls = self.tls.clone();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { token.cancel_query(tls).await });
+        }
+    }
+
+    /// Runs a statement and calls `each` with every row. A plan that a change of the table has
+    /// invalidated is prepared once more; that error comes before the first row.
+    pub(super) async fn rows(
+        &self,
+        sql: &Arc<str>,
+        parameters: &[Parameter<'_>],
+        mut each: impl FnMut(Row, &Arc<Prepared>),
+    ) -> Result<(), Error> {
+        let mut started = false;
+        let prepared = self.prepare(sql, parameters).await?;
+        let drained = self.drain(&prepared, parameters, &mut each, &mut started).await;
+        match drained {
+            Err(error) if is_stale_plan(&error) && !started => {
+                self.forget(sql, &prepared);
+                let prepared = self.prepare(sql, parameters).await?;
+                self.drain(&prepared, parameters, &mut each, &mut started).await
+            }
+            result => result,
+        }
+    }
+
+    /// The first column of the statement's only row.
+    pub(super) async fn bytes(
+        &self,
+        sql: &Arc<str>,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let mut value = None;
+        let mut failure = None;
+        self.rows(sql, parameters, |row, _| match row.try_get(0) {
+            Ok(bytes) => value = bytes,
+            Err(error) => failure = Some(error),
+        })
+        .await?;
+        failure.map_or(Ok(value), Err)
+    }
+
+    async fn drain(
+        &self,
+        prepared: &Arc<Prepared>,
+        parameters: &[Parameter<'_>],
+        each: &mut impl FnMut(Row, &Arc<Prepared>),
+        started: &mut bool,
+    ) -> Result<(), Error> {
+        let values = parameters.iter().map(|(value, _)| *value);
+        let mut rows = pin!(self.client.query_raw(&prepared.statement, values).await?);
+        while let Some(row) = rows.try_next().await? {
+            *started = true;
+            each(row, prepared);
+        }
+        Ok(())
+    }
+
+    async fn prepare(
+        &self,
+        sql: &Arc<str>,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Arc<Prepared>, Error> {
+        if let Some(prepared) = self.statements.lock().get(sql) {
+            return Ok(prepared.clone());
+        }
+        let types: Vec<Type> = parameters.iter().map(|(_, kind)| kind.clone()).collect();
+        let statement = self.client.prepare_typed(sql, &types).await?;
+        let decoders =
+            statement.columns().iter().skip(2).map(|column| Decoder::of(column.type_())).collect();
+        let prepared = Arc::new(Prepared { statement, decoders });
+        self.statements.lock().put(sql.clone(), prepared.clone());
+        Ok(prepared)
+    }
+
+    /// Drops a statement unless another layer of the same tile has already replaced it.
+    fn forget(&self, sql: &Arc<str>, stale: &Arc<Prepared>) {
+        let mut statements = self.statements.lock();
+        if statements.peek(sql).is_some_and(|current| Arc::ptr_eq(current, stale)) {
+            statements.pop(sql);
+        }
+    }
+}
+
+/// Opens [`Connection`]s for the pool and remembers why the last attempt failed.
+pub(super) struct Manager {
+    inner: PostgresConnectionManager<MakeRustlsConnect>,
+    tls: MakeRustlsConnect,
+    pub(super) last_error: Arc<Mutex<Option<String>>>,
+}
+
+impl Manager {
+    pub(super) fn new(config: tokio_postgres::Config, tls: MakeRustlsConnect) -> Self {
+        let inner = PostgresConnectionManager::new(config, tls.clone());
+        Self { inner, tls, last_error: Arc::default() }
+    }
+}
+
+impl bb8::ManageConnection for Manager {
+    type Connection = Connection;
+    type Error = Error;
+
+    async fn connect(&self) -> Result<Connection, Error> {
+        let connected = self.inner.connect().await;
+        *self.last_error.lock() = connected.as_ref().err().map(describe);
+        Ok(Connection {
+            client: connected?,
+            tls: self.tls.clone(),
+            statements: Mutex::new(LruCache::new(STATEMENTS)),
+            abandoned: false,
+        })
+    }
+
+    /// Looks at what is known on this side; no round trip.
+    async fn is_valid(&self, connection: &mut Connection) -> Result<(), Error> {
+        if connection.client.is_closed() {
+            return connection.client.check_connection().await;
+        }
+        Ok(())
+    }
+
+    fn has_broken(&self, connection: &mut Connection) -> bool {
+        connection.abandoned || connection.client.is_closed()
+    }
+}

@@ -1,0 +1,77 @@
+//! From driver errors to what they mean for a tile.
+
+use std::error::Error as _;
+
+use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
+
+use crate::source::SourceError;
+
+/// The error's text with the server's message, which the driver's own text leaves out.
+pub(super) fn describe(error: &Error) -> String {
+    if let Some(db) = error.as_db_error() {
+        let mut text = format!("{} (SQLSTATE {})", db.message(), db.code().code());
+        for more in [db.detail(), db.hint()].into_iter().flatten() {
+            text.push_str("; ");
+            text.push_str(more);
+        }
+        return text;
+    }
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// Sorts a failed statement's error by what the caller can do about it.
+pub(super) fn classify(database: &str, error: &Error) -> SourceError {
+    let database = database.to_owned();
+    let reason = describe(error);
+    match error.code() {
+        Some(code) if *code == SqlState::QUERY_CANCELED => {
+            SourceError::Timeout { database, reason }
+        }
+        Some(code) if is_unavailable(code) => SourceError::Unavailable { database, reason },
+        Some(_) => SourceError::Query { database, reason },
+        None if is_disconnected(error) => SourceError::Unavailable { database, reason },
+        None => SourceError::Query { database, reason },
+    }
+}
+
+/// Connection trouble, exhausted resources, shutdown, and conflicts with a standby's recovery.
+fn is_unavailable(code: &SqlState) -> bool {
+    let code = code.code();
+    code.starts_with("08")
+        || code.starts_with("53")
+        || code.starts_with("57P")
+        || matches!(code, "40001" | "40P01" | "55P03")
+}
+
+/// The connection is gone, so that another one may do better.
+pub(super) fn is_disconnected(error: &Error) -> bool {
+    if let Some(code) = error.code() {
+        let code = code.code();
+        return code.starts_with("08") || code.starts_with("57P");
+    }
+    let io = error.source().is_some_and(|source| source.is::<std::io::Error>());
+    error.is_closed() || io
+}
+
+/// The statement was planned for a table that has changed since, or the server forgot it.
+pub(super) fn is_stale_plan(error: &Error) -> bool {
+    error.code().is_some_and(|code| matches!(code.code(), "0A000" | "26000"))
+}
+
+/// `ST_Transform` could have raised this: PostGIS reports PROJ's errors as internal ones.
+pub(super) fn is_transform_failure(error: &Error) -> bool {
+    error.as_db_error().is_some_and(|db| {
+        *db.code() == SqlState::INTERNAL_ERROR || db.message().contains("transform")
+    })
+}

@@ -1,0 +1,37 @@
+//! Rows of the wire as [`Feature`]s.
+
+use tokio_postgres::Row;
+
+use super::values::{Decoder, Raw};
+use crate::tile::{Feature, Value};
+
+/// A row of `id, geometry, properties…`.
+pub(super) struct RowFeature<'a> {
+    pub(super) row: &'a Row,
+    pub(super) decoders: &'a [Decoder],
+    /// The geometry where it isn't the row's own.
+    pub(super) geometry: Option<&'a [u8]>,
+}
+
+/// A column's bytes; `None` for NULL.
+pub(super) fn raw(row: &Row, column: usize) -> Option<&[u8]> {
+    row.try_get::<_, Option<Raw<'_>>>(column).ok().flatten().map(|raw| raw.0)
+}
+
+impl Feature for RowFeature<'_> {
+    fn id(&self) -> Option<i64> {
+        raw(self.row, 0)?.try_into().ok().map(i64::from_be_bytes)
+    }
+
+    fn geometry(&self) -> Option<&[u8]> {
+        self.geometry.or_else(|| raw(self.row, 1))
+    }
+
+    fn properties(&self, visit: &mut dyn FnMut(usize, Value<'_>)) {
+        for (index, decoder) in self.decoders.iter().enumerate() {
+            if let Some(bytes) = raw(self.row, index + 2) {
+                decoder.decode(bytes, &mut |value| visit(index, value));
+            }
+        }
+    }
+}

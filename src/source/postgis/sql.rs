@@ -1,0 +1,180 @@
+//! SQL text. Everything outside `pg_catalog` is qualified, so that no search path matters.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use super::inventory::Column;
+
+/// An identifier in double quotes.
+pub(super) fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// `"schema"."name"`.
+pub(super) fn qualify(schema: &str, name: &str) -> String {
+    format!("{}.{}", quote(schema), quote(name))
+}
+
+/// One query of a layer, with and without a bounding box.
+#[derive(Clone, Debug)]
+pub(super) struct Rows {
+    pub(super) all: Arc<str>,
+    pub(super) within: Arc<str>,
+}
+
+/// What a layer's queries are made of.
+pub(super) struct Shape<'a> {
+    /// Schema that PostGIS is installed in.
+    pub(super) postgis: &'a str,
+    /// The table, quoted and qualified.
+    pub(super) table: &'a str,
+    pub(super) geometry: &'a str,
+    pub(super) geography: bool,
+    /// Of the layer's coordinates.
+    pub(super) srid: i32,
+    /// Of the rows' values: the same or 0.
+    pub(super) row_srid: i32,
+    pub(super) curves: bool,
+    pub(super) id: Option<&'a str>,
+    pub(super) columns: &'a [Column],
+}
+
+impl Shape<'_> {
+    fn function(&self, name: &str) -> String {
+        format!("{}.{name}", quote(self.postgis))
+    }
+
+    /// The geometry as the rows have it, but without curves.
+    fn plain(&self) -> String {
+        let column = quote(self.geometry);
+        match self.curves {
+            true => format!("{}({column})", self.function("ST_CurveToLine")),
+            false => column,
+        }
+    }
+
+    /// `geometry` in degrees; `geometry` is an expression with the SRID of the rows.
+    fn to_degrees(&self, geometry: &str) -> String {
+        let transform = self.function("ST_Transform");
+        if self.row_srid == self.srid {
+            return format!("{transform}({geometry}, 4326)");
+        }
+        let set_srid = self.function("ST_SetSRID");
+        format!("{transform}({set_srid}({geometry}, {}), 4326)", self.srid)
+    }
+
+    /// The rows as they are.
+    pub(super) fn plain_rows(&self) -> Rows {
+        self.rows(&self.plain())
+    }
+
+    /// The rows in degrees.
+    pub(super) fn degree_rows(&self) -> Rows {
+        let plain = self.plain();
+        let geometry = match self.geography {
+            true => format!("{plain}::{}", self.function("geometry")),
+            false => plain,
+        };
+        self.rows(&self.to_degrees(&geometry))
+    }
+
+    /// One geometry in degrees: `$1` is one of [`plain_rows`](Self::plain_rows).
+    pub(super) fn one_in_degrees(&self) -> Arc<str> {
+        let geometry = format!("$1::pg_catalog.bytea::{}", self.function("geometry"));
+        format!("SELECT {}::pg_catalog.bytea", self.to_degrees(&geometry)).into()
+    }
+
+    fn rows(&self, geometry: &str) -> Rows {
+        let mut sql = String::from("SELECT ");
+        match self.id {
+            Some(id) => sql.push_str(&quote(id)),
+            None => sql.push_str("NULL"),
+        }
+        // Writing to a String can't fail.
+        let _ = write!(sql, "::pg_catalog.int8, {geometry}::pg_catalog.bytea");
+        for column in self.columns {
+            let _ = write!(sql, ", {}", property(column));
+        }
+        let _ = write!(sql, " FROM {}", self.table);
+        Rows { within: format!("{sql} WHERE {}", self.within()).into(), all: sql.into() }
+    }
+
+    fn within(&self) -> String {
+        let column = quote(self.geometry);
+        let overlaps = format!("{column} OPERATOR({}.&&)", quote(self.postgis));
+        match self.geography {
+            true => format!("{overlaps} $1::pg_catalog.bytea::{}", self.function("geography")),
+            false => {
+                let envelope = self.function("ST_MakeEnvelope");
+                format!("{overlaps} {envelope}($1, $2, $3, $4, {})", self.row_srid)
+            }
+        }
+    }
+}
+
+/// The column, as text unless the tile needs its type or the driver knows it: other types cost
+/// the driver a query for their description.
+fn property(column: &Column) -> String {
+    use super::inventory::ColumnKind::Text;
+
+    let name = quote(&column.name);
+    let base = column.type_name.split('(').next().unwrap_or_default();
+    let known = ["text", "character varying", "name", "json", "jsonb"].contains(&base);
+    if column.kind == Text && !known { format!("{name}::pg_catalog.text") } else { name }
+}
+
+/// A MULTIPOINT of degrees in another system, and that again in degrees.
+pub(super) fn there_and_back(postgis: &str, srid: i32) -> Arc<str> {
+    let schema = quote(postgis);
+    format!(
+        "SELECT there::pg_catalog.bytea, {schema}.ST_Transform(there, 4326)::pg_catalog.bytea \
+         FROM (SELECT {schema}.ST_Transform($1::pg_catalog.bytea::{schema}.geometry, {srid}) \
+         AS there OFFSET 0) AS grid"
+    )
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::postgis::ColumnKind;
+
+    #[test]
+    fn identifiers_are_quoted() {
+        assert_eq!(qualify("a\"b", "Käse.x"), "\"a\"\"b\".\"Käse.x\"");
+    }
+
+    #[test]
+    fn only_types_that_the_driver_does_not_know_are_cast() {
+        let column = |type_name: &str, kind| {
+            property(&Column { name: "a".to_owned(), type_name: type_name.to_owned(), kind })
+        };
+        assert_eq!(column("integer", ColumnKind::Int), "\"a\"");
+        assert_eq!(column("character varying(20)", ColumnKind::Text), "\"a\"");
+        assert_eq!(column("mood", ColumnKind::Text), "\"a\"::pg_catalog.text");
+        assert_eq!(column("text[]", ColumnKind::Text), "\"a\"::pg_catalog.text");
+        assert_eq!(column("character(3)", ColumnKind::Text), "\"a\"::pg_catalog.text");
+    }
+
+    #[test]
+    fn rows_without_srid_are_filtered_without_and_transformed_with_the_layers() {
+        let shape = Shape {
+            postgis: "gis",
+            table: "\"public\".\"t\"",
+            geometry: "geom",
+            geography: false,
+            srid: 25832,
+            row_srid: 0,
+            curves: true,
+            id: None,
+            columns: &[],
+        };
+        assert_eq!(
+            &*shape.degree_rows().within,
+            "SELECT NULL::pg_catalog.int8, \"gis\".ST_Transform(\"gis\".ST_SetSRID(\
+             \"gis\".ST_CurveToLine(\"geom\"), 25832), 4326)::pg_catalog.bytea \
+             FROM \"public\".\"t\" WHERE \"geom\" OPERATOR(\"gis\".&&) \
+             \"gis\".ST_MakeEnvelope($1, $2, $3, $4, 0)"
+        );
+    }
+}

@@ -1,0 +1,215 @@
+//! A table as a layer: the checks against the database and the SQL that comes out.
+
+use std::sync::Arc;
+
+use super::TableSettings;
+use super::inventory::{Column, ColumnKind, Inventory, SpatialTable};
+use super::mismatch::Mismatch;
+use super::names::{closest, list, position};
+use super::sql::{Rows, Shape, qualify, there_and_back};
+use crate::tile::Crs;
+
+/// A table with one of its geometry columns, ready to be asked for tiles.
+#[derive(Debug)]
+pub struct TableLayer {
+    crs: Crs,
+    columns: Vec<Column>,
+    id: Option<String>,
+    definition: String,
+    pub(super) rows: Rows,
+    pub(super) area: Area,
+    /// Only where the database has to transform.
+    pub(super) transform: Option<Transform>,
+}
+
+/// How a tile's area is told to the table's index.
+#[derive(Debug)]
+pub(super) enum Area {
+    Mercator,
+    Degrees,
+    /// An envelope in another system, found by this statement.
+    Transformed {
+        there_and_back: Arc<str>,
+    },
+    Geography {
+        srid: i32,
+    },
+}
+
+/// What replaces the layer's rows when one of them can't be transformed.
+#[derive(Debug)]
+pub(super) struct Transform {
+    /// The rows as they are.
+    pub(super) plain: Rows,
+    /// Transforms one of their geometries.
+    pub(super) one: Arc<str>,
+}
+
+impl SpatialTable {
+    /// `"schema"."table"`.
+    pub fn qualified(&self) -> String {
+        qualify(&self.schema, &self.name)
+    }
+}
+
+impl TableLayer {
+    /// Prepares `table` as `settings` want it.
+    ///
+    /// # Errors
+    /// A column isn't there or has the wrong type, or the spatial reference system is unknown.
+    pub fn new(
+        inventory: &Inventory,
+        table: &SpatialTable,
+        settings: &TableSettings,
+    ) -> Result<Self, Mismatch> {
+        let srid = srid(table, settings)?;
+        let id = id_column(table, settings)?;
+        let columns = properties(table, settings, id.as_deref())?;
+        let shape = Shape {
+            postgis: &inventory.postgis_schema,
+            table: &table.qualified(),
+            geometry: &table.geometry.name,
+            geography: table.geometry.geography,
+            srid,
+            row_srid: if table.geometry.srid == Some(0) { 0 } else { srid },
+            curves: !table.geometry.geography && can_hold_curves(&table.geometry.geometry_type),
+            id: id.as_deref(),
+            columns: &columns,
+        };
+        let known = srid == 3857 || srid == 4326;
+        let rows = if known { shape.plain_rows() } else { shape.degree_rows() };
+        let transform =
+            (!known).then(|| Transform { plain: shape.plain_rows(), one: shape.one_in_degrees() });
+        let area = match srid {
+            srid if table.geometry.geography => Area::Geography { srid },
+            3857 => Area::Mercator,
+            4326 => Area::Degrees,
+            _ => {
+                // The grid is transformed to the layer's system; the envelope made of it has
+                // the SRID of the rows.
+                Area::Transformed { there_and_back: there_and_back(shape.postgis, srid) }
+            }
+        };
+        let crs = if srid == 3857 { Crs::WebMercator } else { Crs::Wgs84 };
+        let definition = definition(&rows, srid, &columns);
+        Ok(Self { crs, columns, id, definition, rows, area, transform })
+    }
+
+    /// Coordinate system of the rows' geometry.
+    pub fn crs(&self) -> Crs {
+        self.crs
+    }
+
+    /// Names of the properties.
+    pub fn keys(&self) -> Vec<String> {
+        self.columns.iter().map(|column| column.name.clone()).collect()
+    }
+
+    /// A text that changes whenever the same rows could come out differently.
+    pub fn definition(&self) -> String {
+        self.definition.clone()
+    }
+
+    /// The properties, in the order of [`keys`](Self::keys).
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// The column that features get their ids from.
+    pub fn id_column(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+}
+
+fn definition(rows: &Rows, srid: i32, columns: &[Column]) -> String {
+    let mut text = format!("srid {srid}; {}", rows.within);
+    for column in columns {
+        text.push_str(&format!("; {}", column.type_name));
+    }
+    text
+}
+
+fn srid(table: &SpatialTable, settings: &TableSettings) -> Result<i32, Mismatch> {
+    let name = || settings.table.clone();
+    if table.geometry.mixed_srids.len() > 1 {
+        let found: Vec<String> =
+            table.geometry.mixed_srids.iter().map(ToString::to_string).collect();
+        return Err(Mismatch::MixedSrids { table: name(), found: found.join(", ") });
+    }
+    match (settings.srid, table.geometry.srid) {
+        (Some(srid), _) if srid <= 0 => Err(Mismatch::InvalidSrid { srid }),
+        (Some(srid), Some(found)) if found != 0 && found != srid => {
+            Err(Mismatch::OtherSrid { table: name(), srid, found })
+        }
+        (Some(srid), _) => Ok(srid),
+        (None, Some(srid)) if srid != 0 => Ok(srid),
+        (None, _) => Err(Mismatch::UnknownSrid { table: name() }),
+    }
+}
+
+fn id_column(table: &SpatialTable, settings: &TableSettings) -> Result<Option<String>, Mismatch> {
+    let Some(wanted) = &settings.id else { return Ok(table.primary_key.clone()) };
+    let column = column(table, settings, wanted)?;
+    if column.kind != ColumnKind::Int {
+        return Err(Mismatch::IdNotInteger {
+            table: settings.table.clone(),
+            column: column.name.clone(),
+            type_name: column.type_name.clone(),
+        });
+    }
+    Ok(Some(column.name.clone()))
+}
+
+fn properties(
+    table: &SpatialTable,
+    settings: &TableSettings,
+    id: Option<&str>,
+) -> Result<Vec<Column>, Mismatch> {
+    let Some(wanted) = &settings.properties else {
+        let published = table.columns.iter().filter(|column| Some(column.name.as_str()) != id);
+        return Ok(published.filter(|column| !is_opaque(column)).cloned().collect());
+    };
+    let mut columns: Vec<Column> = Vec::new();
+    for name in wanted {
+        let column = column(table, settings, name)?;
+        // A tile's layer has each key once.
+        if !columns.contains(column) {
+            columns.push(column.clone());
+        }
+    }
+    Ok(columns)
+}
+
+/// Types that are properties only when named: as text they are long and mean nothing.
+fn is_opaque(column: &Column) -> bool {
+    matches!(column.type_name.as_str(), "bytea" | "tsvector" | "bytea[]" | "tsvector[]")
+}
+
+fn column<'a>(
+    table: &'a SpatialTable,
+    settings: &TableSettings,
+    wanted: &str,
+) -> Result<&'a Column, Mismatch> {
+    let names = table.columns.iter().map(|column| column.name.as_str());
+    if let Some(index) = position(names.clone(), wanted) {
+        return Ok(&table.columns[index]);
+    }
+    let suggestion = match closest(names.clone(), wanted) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("it has {}", list(names)),
+    };
+    Err(Mismatch::NoColumn { table: settings.table.clone(), column: wanted.to_owned(), suggestion })
+}
+
+fn can_hold_curves(geometry_type: &str) -> bool {
+    matches!(
+        geometry_type,
+        "GEOMETRY"
+            | "GEOMETRYCOLLECTION"
+            | "CURVEPOLYGON"
+            | "COMPOUNDCURVE"
+            | "CIRCULARSTRING"
+            | "MULTICURVE"
+            | "MULTISURFACE"
+    )
+}
