@@ -5,6 +5,10 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tesela::tile::{Crs, Feature, LayerBuilder, LayerSpec, TileCoord, Value};
 
+/// The allocator of the `tesela` binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ROWS: usize = 8_000;
 /// A tile over the middle of Europe.
 const TILE: (u8, u32, u32) = (12, 2200, 1343);
