@@ -17,9 +17,3 @@ pub struct Settings {
     pub tilesets: BTreeMap<String, catalog::TilesetSettings>,
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct Errors;
-pub fn load(_: Option<&std::path::Path>) -> Result<Settings, Errors> {
-    Ok(Settings::default())
-}

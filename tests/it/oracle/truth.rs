@@ -44,11 +44,11 @@ impl Table {
         });
         format!(
             "SELECT {id} AS \"_id\"{columns}, ST_Transform(CASE
-                 WHEN ST_SRID(g) = 4326 AND (ST_YMax(g) > 89.9 OR ST_YMin(g) < -89.9)
-                 THEN ST_Intersection(g, ST_MakeEnvelope(-1000, -89.9, 1000, 89.9, 4326))
-                 ELSE g END, 3857) AS \"_geom\", ST_IsValid(g) AS \"_valid\"
-             FROM {} AS t, LATERAL (SELECT {straight} AS g OFFSET 0) AS straight
-             WHERE NOT ST_IsEmpty(g)",
+                 WHEN ST_SRID(\"_g\") = 4326 AND (ST_YMax(\"_g\") > 89.9 OR ST_YMin(\"_g\") < -89.9)
+                 THEN ST_Intersection(\"_g\", ST_MakeEnvelope(-1000, -89.9, 1000, 89.9, 4326))
+                 ELSE \"_g\" END, 3857) AS \"_geom\", ST_IsValid(\"_g\") AS \"_valid\"
+             FROM {} AS t, LATERAL (SELECT {straight} AS \"_g\" OFFSET 0) AS \"_straight\"
+             WHERE NOT ST_IsEmpty(\"_g\")",
             self.sql_name(),
         )
     }
@@ -149,7 +149,7 @@ pub fn interesting_tiles(client: &mut Client, table: &Table, zooms: &[u8]) -> Ve
     let sql = format!(
         "SELECT ST_X(p), ST_Y(p) FROM (
              SELECT ST_PointOnSurface(\"_geom\") AS p FROM ({}) AS rows ORDER BY \"_id\", 1) AS points
-         WHERE p IS NOT NULL",
+         WHERE NOT ST_IsEmpty(p)",
         table.rows(),
     );
     let points: Vec<(f64, f64)> =
@@ -177,11 +177,11 @@ pub fn truth(client: &mut Client, table: &Table, (z, x, y): (u8, u32, u32)) -> V
     let names: String =
         table.columns.iter().map(|column| format!(", {}", quoted(&column.name))).collect();
     let sql = format!(
-        "SELECT ST_AsMVT(tile, 'layer', 4096, '_mvt', '_id') FROM (
+        "SELECT ST_AsMVT(\"_row\", 'layer', 4096, '_mvt', '_id') FROM (
              SELECT \"_id\"{names}, CASE WHEN NOT \"_valid\" THEN true END AS \"_invalid\",
                     ST_AsMVTGeom(\"_geom\", ST_TileEnvelope({z}, {x}, {y}), 4096, 64, true) AS \"_mvt\"
              FROM ({}) AS rows
-             WHERE \"_geom\" && ST_TileEnvelope({z}, {x}, {y}, margin => 64.0 / 4096)) AS tile
+             WHERE \"_geom\" && ST_TileEnvelope({z}, {x}, {y}, margin => 64.0 / 4096)) AS \"_row\"
          WHERE \"_mvt\" IS NOT NULL",
         table.rows(),
     );
