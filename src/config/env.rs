@@ -13,44 +13,49 @@ use super::tree::Document;
 
 pub(super) type Environment = BTreeMap<String, String>;
 
-/// Replaces `${NAME}` and `${NAME:-default}` in every string. The text is parsed by then, so no
-/// value can add a key or break the file.
+/// Replaces `${NAME}` and `${NAME:-default}` in every string of the file. The text is parsed by
+/// then, so no value can add a key or break the file. What a variable set is left as it is.
 pub(super) fn substitute(document: &mut Document<'_>, env: &Environment) {
-    let mut wrong = Vec::new();
-    substitute_table(&mut document.root, &Path::default(), env, &mut wrong);
-    for (path, message) in wrong {
+    let mut expansion = Expansion { env, end: document.text.len(), wrong: Vec::new() };
+    expansion.table(&mut document.root, &Path::default());
+    for (path, message) in expansion.wrong {
         let example = Some("\"${NAME}\" or \"${NAME:-default}\"; $${ for a plain ${".to_owned());
         document.report(&path, message, example);
         document.reject(&path);
     }
 }
 
-type Wrong = Vec<(Path, String)>;
-
-fn substitute_table(table: &mut DeTable<'_>, path: &Path, env: &Environment, wrong: &mut Wrong) {
-    for (key, value) in table.iter_mut() {
-        substitute_value(value, &path.key(key.get_ref()), env, wrong);
-    }
+struct Expansion<'e> {
+    env: &'e Environment,
+    /// Of the file; spans beyond are variables'.
+    end: usize,
+    wrong: Vec<(Path, String)>,
 }
 
-fn substitute_value(
-    value: &mut Spanned<DeValue<'_>>,
-    path: &Path,
-    env: &Environment,
-    wrong: &mut Wrong,
-) {
-    match value.get_mut() {
-        DeValue::String(text) if text.contains("${") => match expand(text, env) {
-            Ok(expanded) => *text = Cow::Owned(expanded),
-            Err(message) => wrong.push((path.clone(), message)),
-        },
-        DeValue::Table(table) => substitute_table(table, path, env, wrong),
-        DeValue::Array(array) => {
-            for (i, value) in array.iter_mut().enumerate() {
-                substitute_value(value, &path.index(i), env, wrong);
-            }
+impl Expansion<'_> {
+    fn table(&mut self, table: &mut DeTable<'_>, path: &Path) {
+        for (key, value) in table.iter_mut() {
+            self.value(value, &path.key(key.get_ref()));
         }
-        _ => {}
+    }
+
+    fn value(&mut self, value: &mut Spanned<DeValue<'_>>, path: &Path) {
+        let in_file = value.span().start <= self.end;
+        match value.get_mut() {
+            DeValue::String(text) if in_file && text.contains("${") => {
+                match expand(text, self.env) {
+                    Ok(expanded) => *text = Cow::Owned(expanded),
+                    Err(message) => self.wrong.push((path.clone(), message)),
+                }
+            }
+            DeValue::Table(table) => self.table(table, path),
+            DeValue::Array(array) => {
+                for (i, value) in array.iter_mut().enumerate() {
+                    self.value(value, &path.index(i));
+                }
+            }
+            _ => {}
+        }
     }
 }
 

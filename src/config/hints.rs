@@ -115,6 +115,11 @@ pub(super) fn is_text(path: &Path) -> bool {
     matches!(find(path), Some((_, value)) if value.get_ref().is_str())
 }
 
+/// Whether the setting is a table of settings.
+pub(super) fn is_table(path: &Path) -> bool {
+    matches!(find(path), Some((_, value)) if value.get_ref().is_table())
+}
+
 /// `min_zoom = 5`
 pub(super) fn example_line(path: &Path) -> Option<String> {
     let (key, value) = find(path)?;

@@ -1,9 +1,9 @@
 //! The TOML file and the environment, merged and validated.
 //!
-//! The file is parsed into a tree that remembers lines ([`tree`]); the environment is merged
-//! into that tree ([`env`]), entry by entry it becomes [`Settings`], and what types can't say is
-//! checked last ([`validate`]). All that is wrong is reported at once, in words of our own
-//! ([`hints`]), since those of a parser quote the values, passwords included.
+//! The file is parsed into a tree that remembers lines (`tree`); the environment is merged
+//! into that tree (`env`), entry by entry it becomes [`Settings`], and what types can't say is
+//! checked last (`validate`). All that is wrong is reported at once, in words of our own
+//! (`hints`), since those of a parser quote the values, passwords included.
 
 mod env;
 mod error;
@@ -71,8 +71,9 @@ pub fn load_from(
 ) -> Result<Settings, Errors> {
     let (name, text) = file.unwrap_or(("configuration", ""));
     let mut document = Document::parse(name, text).map_err(Errors::new)?;
-    env::substitute(&mut document, env);
+    // In this order a variable stands in for a value of the file that can't be had.
     env::overrides(&mut document, env);
+    env::substitute(&mut document, env);
     let mut settings = read(&mut document);
     validate::validate(&settings, &mut document);
     if !document.problems.is_empty() {
@@ -104,7 +105,8 @@ fn read(document: &mut Document<'_>) -> Settings {
 fn named<T: DeserializeOwned>(document: &mut Document<'_>, section: &str) -> BTreeMap<String, T> {
     let path = Path::of([section]);
     if !matches!(document.get(&path), None | Some(DeValue::Table(_))) {
-        document.expected(&path, "a table for each name");
+        let message = format!("expected a table for each name, got {}", document.shown(&path));
+        document.report(&path, message, hints::example_line(&path.key("any")));
         document.reject(&path);
     }
     let names = document.keys(&path);

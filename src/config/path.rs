@@ -1,5 +1,6 @@
 //! Where in the tree of settings a value lives.
 
+use std::borrow::Cow;
 use std::fmt;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,19 +103,22 @@ impl fmt::Display for Path {
                 Step::Index(index) => write!(f, "[{index}]")?,
                 Step::Key(key) => {
                     f.write_str(if i > 0 { "." } else { "" })?;
-                    // A connection string can end up on the wrong side of a `=`.
-                    if key.contains('@') {
-                        f.write_str("…")?;
-                    } else if key.chars().all(|c| c.is_alphanumeric() || "_-".contains(c))
-                        && !key.is_empty()
-                    {
-                        f.write_str(key)?;
-                    } else {
-                        write!(f, "{key:?}")?;
-                    }
+                    f.write_str(&printable(key))?;
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// A key for a message, as TOML would have it. One that looks like a connection string on the
+/// wrong side of a `=` is left out.
+pub(super) fn printable(key: &str) -> Cow<'_, str> {
+    if key.contains(['@', ':', '=']) {
+        Cow::Borrowed("…")
+    } else if !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || "_-".contains(c)) {
+        Cow::Borrowed(key)
+    } else {
+        Cow::Owned(format!("{key:?}"))
     }
 }

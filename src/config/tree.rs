@@ -23,7 +23,7 @@ pub(super) struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    /// `None` for the tree when the text isn't TOML.
+    /// The problems alone when the text is not TOML.
     pub fn parse(file: &'a str, text: &'a str) -> Result<Self, Vec<Problem>> {
         let (root, errors) = DeTable::parse_recoverable(text);
         let mut document = Self {
@@ -199,6 +199,12 @@ impl<'a> Document<'a> {
     /// Deserializes what is at `path`, noting everything wrong with it: a wrong value is taken
     /// out and the rest tried again.
     pub fn read<T: DeserializeOwned>(&mut self, path: &Path) -> Option<T> {
+        self.require_table(path);
+        for key in self.keys(path) {
+            if hints::is_table(&path.key(&key)) {
+                self.require_table(&path.key(&key));
+            }
+        }
         loop {
             let (_, value) = self.find(path)?;
             let deserializer = ValueDeserializer::from(value.clone());
@@ -211,6 +217,14 @@ impl<'a> Document<'a> {
             if !self.explain(&at, error.inner().message()) {
                 return None;
             }
+        }
+    }
+
+    /// Serde would take a list for a struct, its members for the fields in order.
+    fn require_table(&mut self, path: &Path) {
+        if !matches!(self.get(path), None | Some(DeValue::Table(_))) {
+            self.expected(path, "a table");
+            self.reject(path);
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::path::Path;
+use super::path::{Path, printable};
 use super::tree::Document;
 use super::{Settings, hints, names, urls};
 use crate::catalog::{LayerSettings, TilesetSettings};
@@ -31,6 +31,7 @@ pub(super) fn validate(settings: &Settings, document: &mut Document<'_>) {
     for (name, database) in &settings.databases {
         self::database(&Path::of(["databases", name]), database, document);
     }
+    names_of(document, "databases");
     for (name, layer) in &settings.layers {
         self::layer(&Path::of(["layers", name]), layer, document);
     }
@@ -167,7 +168,7 @@ fn layer_database(path: &Path, layer: &LayerSettings, document: &mut Document<'_
             document.report(&path, message.to_owned(), line);
         }
         None => {
-            let message = format!("missing, expected one of the databases: {}", known.join(", "));
+            let message = format!("missing, expected one of the databases: {}", shortened(&known));
             document.report(&path, message, document.example(&path));
         }
     }
@@ -185,14 +186,15 @@ fn reference(document: &mut Document<'_>, path: &Path, name: &str, section: &str
         false => format!("one of the {section} {}", shortened(&known)),
     };
     if let Some(near) = hints::nearest(name, known.iter().map(String::as_str)) {
-        expected = format!("one of the {section}, perhaps {near:?}");
+        expected = format!("one of the {section}, perhaps {}", printable(near));
     }
     document.expected(path, &expected);
 }
 
 fn shortened(names: &[String]) -> String {
     let more = if names.len() > 10 { ", …" } else { "" };
-    format!("{}{more}", names.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", "))
+    let names: Vec<_> = names.iter().take(10).map(|name| printable(name)).collect();
+    format!("{}{more}", names.join(", "))
 }
 
 fn tileset(
@@ -231,17 +233,22 @@ fn tileset(
     }
 }
 
+/// Whether a database publishes tables, or may be meant to.
 fn publishes(document: &Document<'_>) -> bool {
     let databases = Path::of(["databases"]);
-    let publish = |name: &String| document.get(&databases.key(name).key("publish")).is_some();
-    document.keys(&databases).iter().any(publish)
+    document.keys(&databases).iter().map(|name| databases.key(name)).any(|database| {
+        document.get(&database.key("publish")).is_some() || !document.is_clean(&database)
+    })
 }
 
 fn names_of(document: &mut Document<'_>, section: &str) {
-    let section = Path::of([section]);
-    for name in document.keys(&section) {
-        if let Some(objection) = names::objection(&name) {
-            let path = section.key(&name);
+    for name in document.keys(&Path::of([section])) {
+        let objection = match section {
+            "databases" => names::unfit(&name),
+            _ => names::objection(&name),
+        };
+        if let Some(objection) = objection {
+            let path = Path::of([section, &name]);
             document.report(&path, objection, document.example(&path));
         }
     }

@@ -99,6 +99,14 @@ fn a_variable_for_text_is_taken_as_it_is_even_when_it_looks_like_a_number_or_a_d
 }
 
 #[test]
+fn a_variable_stands_in_for_a_value_that_cannot_be_had() {
+    let text = "[databases.main]\nurl = \"${DATABASE_URL}\"\n";
+    let variables = env(&[("TESELA_DATABASES__MAIN__URL", "postgres://h")]);
+    let settings = load_from(Some(("t", text)), &variables).unwrap();
+    assert_eq!(settings.databases["main"].url.expose(), "postgres://h");
+}
+
+#[test]
 fn a_variable_is_not_searched_for_references() {
     let variables = env(&[("TESELA_DATABASES__MAIN__URL", "postgres://u:pa${HOME}@h")]);
     let settings = load_from(None, &variables).unwrap();

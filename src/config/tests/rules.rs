@@ -42,7 +42,7 @@ fn layer_values_have_ranges() {
         ("layer_name = \" \"", "layers.roads.layer_name: expected a string that isn't empty"),
         (
             "database = \"mian\"",
-            "layers.roads.database: expected one of the databases, perhaps \"main\", got \"mian\"",
+            "layers.roads.database: expected one of the databases, perhaps main, got \"mian\"",
         ),
     ] {
         refused(&with_layer(line), expected);
@@ -128,7 +128,7 @@ fn a_tileset_names_layers_that_there_are_each_once() {
     for (layers, expected) in [
         (
             "[\"roads\", \"road\"]",
-            "tesela.toml:6: tilesets.base.layers[1]: expected one of the layers, perhaps \"roads\", got \"road\"",
+            "tesela.toml:6: tilesets.base.layers[1]: expected one of the layers, perhaps roads, got \"road\"",
         ),
         ("[\"rivers\"]", "expected one of the layers roads, got \"rivers\""),
         ("[]", "tilesets.base.layers: expected at least one layer, got []"),
@@ -147,6 +147,8 @@ fn a_tileset_may_name_what_a_database_will_publish() {
     let text = with_layer("[tilesets.base]\nlayers = [\"roads\", \"rivers\"]")
         .replace("[layers.roads]", "publish = {}\n[layers.roads]");
     load(&text).unwrap();
+    // A database with a mistake might have been meant to publish it.
+    refused(&text.replace("publish = {}", "publish = true"), "databases.main.publish");
 }
 
 #[test]
@@ -186,6 +188,8 @@ fn names_are_fit_for_urls() {
     ] {
         refused(&named(bad), expected);
     }
+    let two = "database = \"main\"\n[databases.\"a b\"]\nurl = \"postgres://h\"";
+    refused(&with_layer(two), "databases.\"a b\": expected a name of letters");
     refused(
         &with_layer("[tilesets.health]\nlayers = [\"roads\"]"),
         "tilesets.health: expected another name",

@@ -17,6 +17,12 @@ const LEAKS: &[(&str, &[(&str, &str)])] = &[
     ("database = \"postgres://u:hunter2@h\"\n", &[]),
     ("\"postgres://u:hunter2@h\" = 1\n", &[]),
     ("[databases.\"postgres://u:hunter2@h\"]\npool_max = 1\n", &[]),
+    (
+        "[databases.\"postgres://u:hunter2@h\"]\nurl = \"\"\n[databases.b]\nurl = \"x\"\n\
+         [layers.a]\ntable = \"a\"\n[layers.b]\ntable = \"b\"\ndatabase = \"postgres\"\n",
+        &[],
+    ),
+    ("\"postgres://u:hunter2.x@h\" = 1\n\"postgres://u:hunter2.x@h\" = 1\n", &[]),
     ("[server]\npublic_url = \"https://u:hunter2@h\"\n", &[]),
     ("[server]\nlisten = \"host=h password=hunter2\"\n", &[]),
     ("[layers.roads]\ntable = \"roads\"\ndatabase = \"postgres://u:hunter2@h\"\n", &[]),
