@@ -1,5 +1,7 @@
 //! The inventory: the catalogues' answer, completed by looking at some rows.
 
+use std::time::{Duration, Instant};
+
 use futures_util::StreamExt;
 use futures_util::stream;
 use geo::Rect;
@@ -18,6 +20,8 @@ const SAMPLE: u32 = 1000;
 /// Up to this many rows and pages, bounds are exact.
 const SMALL_ROWS: u64 = 10_000;
 const SMALL_PAGES: i64 = 1_000;
+/// When to stop looking: slow views may be many.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Everything that can be published; `None` when the database has no PostGIS.
 pub(super) async fn inventory(
@@ -28,9 +32,12 @@ pub(super) async fn inventory(
         return Ok(None);
     };
     let found = relations(client, &postgis_schema, schemas).await?;
-    let look = Look { client, postgis: quote(&postgis_schema) };
+    let look = Look { client, postgis: quote(&postgis_schema), until: Instant::now() + PATIENCE };
+    // A table that is being altered keeps its unknowns.
+    client.batch_execute("SET lock_timeout = '300ms'").await?;
     let tables = stream::iter(found).map(|found| look.complete(found)).buffered(AT_ONCE);
     let tables = tables.collect().await;
+    client.batch_execute("RESET lock_timeout").await?;
     Ok(Some(Inventory { postgis_schema, postgis_version, tables }))
 }
 
@@ -40,6 +47,7 @@ struct Look<'a> {
     client: &'a Client,
     /// PostGIS' schema, quoted.
     postgis: String,
+    until: Instant,
 }
 
 impl Look<'_> {
@@ -169,6 +177,9 @@ impl Look<'_> {
         parameters: &[(&(dyn ToSql + Sync), Type)],
         table: &SpatialTable,
     ) -> Option<Vec<tokio_postgres::Row>> {
+        if Instant::now() > self.until {
+            return None;
+        }
         match self.client.query_typed(sql, parameters).await {
             Ok(rows) => Some(rows),
             Err(error) => {

@@ -54,11 +54,11 @@ fn is_unavailable(code: &SqlState) -> bool {
         || matches!(code, "40001" | "40P01" | "55P03")
 }
 
-/// The connection is gone, so that another one may do better.
+/// The connection is gone, so that another one may do better. (The errors of class 08 come from
+/// servers behind foreign tables; one's own server can't report that it is unreachable.)
 pub(super) fn is_disconnected(error: &Error) -> bool {
     if let Some(code) = error.code() {
-        let code = code.code();
-        return code.starts_with("08") || code.starts_with("57P");
+        return code.code().starts_with("57P");
     }
     let io = error.source().is_some_and(|source| source.is::<std::io::Error>());
     error.is_closed() || io

@@ -29,14 +29,18 @@ pub use settings::{DatabaseUrl, Publish, Settings, TableSettings};
 pub use table::TableLayer;
 pub use url::{InvalidUrl, Target, TlsMode};
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 
 use self::fetch::SharedSink;
 use self::pool::{Checkout, Pool};
 use super::{Deadline, FetchStats, LayerRequest, Source, SourceError, TileSink};
+
+/// Longest wait for what no request waits for. Only a network that swallows packets takes as
+/// long: statements end by `statement_timeout`.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A PostGIS database with its connection pool.
 pub struct PostgisSource {
@@ -85,7 +89,7 @@ impl PostgisSource {
         let connection = self.pool.checkout(deadline).await?;
         let pinged = timeout_at(deadline.instant(), connection.client().check_connection()).await;
         let result = pinged.map_err(|_| self.too_late())?;
-        connection.finish();
+        connection.finish(&result);
         result.map_err(|error| self.classify(&error))
     }
 
@@ -96,8 +100,9 @@ impl PostgisSource {
     /// The database can't be reached or has no PostGIS.
     pub async fn inventory(&self, schemas: Option<&[String]>) -> Result<Inventory, SourceError> {
         let connection = self.checkout().await?;
-        let inventory = discover::inventory(connection.client(), schemas).await;
-        connection.finish();
+        let inventory = discover::inventory(connection.client(), schemas);
+        let inventory = timeout(PATIENCE, inventory).await.map_err(|_| self.too_late())?;
+        connection.finish(&inventory);
         match inventory {
             Ok(Some(inventory)) => Ok(inventory),
             Ok(None) => Err(SourceError::Query {
@@ -128,8 +133,9 @@ impl PostgisSource {
             table.qualified(),
         );
         let connection = self.checkout().await?;
-        let row = connection.client().query_typed_one(&sql, &[]).await;
-        connection.finish();
+        let row = timeout(PATIENCE, connection.client().query_typed_one(&sql, &[])).await;
+        let row = row.map_err(|_| self.too_late())?;
+        connection.finish(&row);
         let size = row.and_then(|row| row.try_get::<_, Option<i64>>(0));
         let size = size.map_err(|error| self.classify(&error))?;
         Ok(size.and_then(|size| u64::try_from(size).ok()))
@@ -157,14 +163,14 @@ impl PostgisSource {
         stats.db += started.elapsed();
         stats.rows = sink.rows();
         let fetched = fetched.map_err(|_| self.too_late())?;
-        connection.finish();
+        connection.finish(&fetched);
         Ok(fetched)
     }
 
     fn too_late(&self) -> SourceError {
         SourceError::Timeout {
             database: self.name.clone(),
-            reason: "the request's time was up before the last row".to_owned(),
+            reason: "its time was up before the last row".to_owned(),
         }
     }
 

@@ -63,11 +63,11 @@ impl Inventory {
             .map(|table| {
                 let name = table.name.to_lowercase();
                 let full = format!("{}.{name}", table.schema.to_lowercase());
-                let distance = distance(&full, &wanted).min(distance(&name, short));
-                (distance, table)
+                let whole = distance(&full, &wanted);
+                ((whole.min(distance(&name, short)), whole), table)
             })
-            .min_by_key(|(distance, _)| *distance)
-            .filter(|(distance, _)| *distance <= 1 + short.chars().count() / 3);
+            .min_by_key(|(distances, _)| *distances)
+            .filter(|((distance, _), _)| *distance <= 1 + short.chars().count() / 3);
         let suggestion = match closest {
             Some((_, table)) => format!("did you mean `{}.{}`?", table.schema, table.name),
             None if self.tables.is_empty() => {

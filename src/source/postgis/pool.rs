@@ -13,6 +13,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::Settings;
 use super::connection::{Connection, Manager};
+use super::error::{classify, is_disconnected};
 use crate::source::{Deadline, SourceError};
 
 /// What the pool is doing.
@@ -103,7 +104,7 @@ impl Pool {
                 let reason = self.why(&format!("after {:?}", self.acquire_timeout));
                 Err(SourceError::Unavailable { database: self.database.clone(), reason })
             }
-            Ok(Err(RunError::User(error))) => Err(super::error::classify(&self.database, &error)),
+            Ok(Err(RunError::User(error))) => Err(classify(&self.database, &error)),
             Err(_) => {
                 let reason = self.why("before the request's time was up");
                 Err(SourceError::Timeout { database: self.database.clone(), reason })
@@ -153,8 +154,10 @@ pub(super) struct Checkout<'a> {
 }
 
 impl Checkout<'_> {
-    /// Every statement has run to its end.
-    pub(super) fn finish(mut self) {
+    /// Every statement has run to its end, the last with this outcome. A server that goes away
+    /// says so before it closes the connection, which then still looks open.
+    pub(super) fn finish<T>(mut self, outcome: &Result<T, tokio_postgres::Error>) {
+        self.connection.abandoned = outcome.as_ref().is_err_and(is_disconnected);
         self.finished = true;
     }
 }

@@ -44,7 +44,7 @@ async fn statements_that_the_server_forgot_are_prepared_again() {
     fetch(&source, &layer, (0, 0, 0)).await;
     let connection = source.pool.checkout(deadline()).await.unwrap();
     connection.client().batch_execute("DEALLOCATE ALL").await.unwrap();
-    connection.finish();
+    connection.finish(&Ok(()));
     assert_eq!(fetch(&source, &layer, (0, 0, 0)).await.ids(0), [1]);
 }
 
@@ -173,7 +173,7 @@ async fn a_full_pool_is_unavailable() {
     let held = source.pool.checkout(deadline()).await.unwrap();
     let error = source.ping(deadline()).await.unwrap_err();
     assert!(error.to_string().contains("1 of 1 in use"), "{error}");
-    held.finish();
+    held.finish(&Ok(()));
     source.ping(deadline()).await.unwrap();
 }
 
@@ -188,5 +188,5 @@ async fn sessions_are_read_only() {
     let row = row.await.unwrap();
     let [jit, timeout, zone]: [String; 3] = std::array::from_fn(|index| row.get(index));
     assert_eq!((jit.as_str(), timeout.as_str(), zone.as_str()), ("off", "5s", "UTC"));
-    connection.finish();
+    connection.finish(&Ok(()));
 }
