@@ -62,7 +62,7 @@ impl Column {
         let years = |moment: &str| {
             // RFC 3339 has four digits for a year and no sign.
             format!(
-                "CASE WHEN isfinite({moment}) AND date_part('year', {moment}) BETWEEN 1 AND 9999 THEN"
+                "CASE WHEN isfinite({moment}) AND EXTRACT(year FROM {moment}) BETWEEN 1 AND 9999 THEN"
             )
         };
         let value = match self.type_name.as_str() {
