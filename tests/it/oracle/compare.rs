@@ -1,6 +1,6 @@
 //! Two tiles of one place, feature by feature.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use geo::{BoundingRect, Coord};
 
@@ -11,21 +11,32 @@ use crate::support::tile::{Feature, Layer, Property};
 type Key = String;
 
 /// Differences between our layer and PostGIS' that nothing explains.
-pub fn compare(table: &Table, ours: &[Layer], theirs: &[Layer]) -> Vec<String> {
+///
+/// Rows in `repaired` are compared by their properties only, and may be missing from theirs.
+pub fn compare(
+    table: &Table,
+    repaired: &HashSet<u64>,
+    ours: &[Layer],
+    theirs: &[Layer],
+) -> Vec<String> {
+    let is_repaired = |feature: &Feature| feature.id.is_some_and(|id| repaired.contains(&id));
     let ours = by_key(table, ours);
     let theirs = by_key(table, theirs);
     let mut wrong = Vec::new();
     for (key, feature) in &ours {
-        match theirs.get(key) {
-            Some(other) => {
-                wrong.extend(differences(table, feature, other).map(|d| format!("{key}: {d}")))
+        let Some(other) = theirs.get(key) else {
+            if !may_vanish(feature) && !is_repaired(feature) {
+                wrong.push(format!("{key}: only ours: {feature:?}"));
             }
-            None if may_vanish(feature) => {}
-            None => wrong.push(format!("{key}: only ours: {feature:?}")),
+            continue;
+        };
+        wrong.extend(properties_differ(table, feature, other).map(|d| format!("{key}: {d}")));
+        if !is_repaired(feature) {
+            wrong.extend(shapes_differ(feature, other).map(|d| format!("{key}: {d}")));
         }
     }
     for (key, feature) in &theirs {
-        if !ours.contains_key(key) && !may_vanish(feature) && !is_invalid(feature) {
+        if !ours.contains_key(key) && !may_vanish(feature) && !is_repaired(feature) {
             wrong.push(format!("{key}: only theirs: {feature:?}"));
         }
     }
@@ -53,7 +64,7 @@ fn by_key<'a>(table: &Table, layers: &'a [Layer]) -> BTreeMap<Key, &'a Feature> 
 
 /// The properties in one form for both: numeric values as the shortest text of their double.
 fn comparable(table: &Table, feature: &Feature) -> BTreeMap<String, Property> {
-    let own = feature.properties.iter().filter(|(name, _)| *name != "_invalid");
+    let own = feature.properties.iter();
     own.map(|(name, value)| {
         let value = if table.is_numeric(name) { exact_number(value) } else { value.clone() };
         (name.clone(), value)
@@ -78,27 +89,22 @@ fn plain(digits: &str) -> String {
     if digits == "-0" { "0".to_owned() } else { digits.to_owned() }
 }
 
-fn differences<'a>(
-    table: &Table,
-    ours: &'a Feature,
-    theirs: &'a Feature,
-) -> impl Iterator<Item = String> {
-    let mut wrong = Vec::new();
-    let (our_properties, their_properties) = (comparable(table, ours), comparable(table, theirs));
-    if our_properties != their_properties {
-        wrong.push(format!("properties {our_properties:?} instead of {their_properties:?}"));
-    }
-    // ST_AsMVTGeom repairs invalid polygons its own way.
-    if !is_invalid(theirs) {
-        wrong.extend(points_differ(ours, theirs));
-        wrong.extend(lines_differ(ours, theirs));
-        wrong.extend(areas_differ(ours, theirs));
-    }
-    wrong.into_iter()
+fn properties_differ(table: &Table, ours: &Feature, theirs: &Feature) -> Option<String> {
+    let (ours, theirs) = (comparable(table, ours), comparable(table, theirs));
+    let names: BTreeSet<_> = ours.keys().chain(theirs.keys()).collect();
+    let differ: Vec<_> = names
+        .into_iter()
+        .filter(|name| ours.get(*name) != theirs.get(*name))
+        .map(|name| format!("{name}: {:?} instead of {:?}", ours.get(name), theirs.get(name)))
+        .collect();
+    (!differ.is_empty()).then(|| differ.join(", "))
 }
 
-fn is_invalid(theirs: &Feature) -> bool {
-    theirs.properties.contains_key("_invalid")
+fn shapes_differ(ours: &Feature, theirs: &Feature) -> impl Iterator<Item = String> {
+    points_differ(ours, theirs)
+        .into_iter()
+        .chain(lines_differ(ours, theirs))
+        .chain(areas_differ(ours, theirs))
 }
 
 /// Points agree within a unit, but for those whose rounding decides whether they are inside.

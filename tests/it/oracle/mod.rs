@@ -7,9 +7,11 @@
 mod compare;
 mod truth;
 
+use std::collections::HashSet;
 use std::fmt::Write;
 
 use compare::compare;
+use postgres::Client;
 use truth::{Table, tables, truth};
 
 use crate::support::database::Database;
@@ -19,7 +21,7 @@ use crate::support::tile::{Layer, decode};
 const ZOOMS: [u8; 9] = [0, 1, 2, 4, 7, 10, 13, 17, 22];
 
 /// Tables that have no truth to compare with: they can't be served, or PostGIS can't tile them.
-const EXCLUDED: [&str; 5] = [
+const EXCLUDED: [&str; 6] = [
     // No SRID to be learned, and several of them.
     "untyped_empty",
     "srid_mixed",
@@ -27,6 +29,8 @@ const EXCLUDED: [&str; 5] = [
     "a_matview_unfilled",
     // PostGIS puts rows with infinite coordinates into tiles or fails on them.
     "not_finite",
+    // ST_AsMVTGeom has no surfaces and triangles.
+    "surfaces",
     // In degrees, a polygon around the pole has its edge at the antimeridian, not its inside.
     "srid_3031",
 ];
@@ -47,6 +51,7 @@ fn every_fixture_table_has_the_tiles_that_postgis_makes() {
     let (mut tiles, mut features) = (0, 0);
     let mut wrong = Vec::new();
     for (number, table) in served.iter().enumerate() {
+        let repaired = repaired(&mut client, table);
         for coord in truth::interesting_tiles(&mut client, table, &ZOOMS) {
             let (z, x, y) = coord;
             let path = format!("/layer{number}/{z}/{x}/{y}");
@@ -57,7 +62,9 @@ fn every_fixture_table_has_the_tiles_that_postgis_makes() {
             features += ours.iter().map(|layer| layer.features.len()).sum::<usize>();
             let context = format!("{}.{} ({path})", table.name, table.geometry);
             wrong.extend(
-                compare(table, &ours, &theirs).into_iter().map(|w| format!("{context}: {w}")),
+                compare(table, &repaired, &ours, &theirs)
+                    .into_iter()
+                    .map(|w| format!("{context}: {w}")),
             );
         }
     }
@@ -65,6 +72,17 @@ fn every_fixture_table_has_the_tiles_that_postgis_makes() {
     assert!(tiles > 500 && features > 5_000, "{tiles} tiles with {features} features");
     let shown = wrong.iter().take(40).cloned().collect::<Vec<_>>().join("\n");
     assert!(wrong.is_empty(), "{} differences:\n{shown}", wrong.len());
+}
+
+/// Rows of which `ST_AsMVTGeom` makes something else than what they are.
+fn repaired(client: &mut Client, table: &Table) -> HashSet<u64> {
+    // It repairs invalid polygons, at times to nothing.
+    let mut ids = truth::invalid_ids(client, table);
+    if table.name == "repeated_points" {
+        // It takes a line there and back for one without length.
+        ids.insert(6);
+    }
+    ids
 }
 
 fn configuration(database: &Database, tables: &[&Table]) -> String {

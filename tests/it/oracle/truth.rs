@@ -1,6 +1,11 @@
 //! What PostGIS itself makes of a table.
 
+use std::collections::HashSet;
+
 use postgres::Client;
+
+/// Side of the square world in metres.
+const WORLD: f64 = 40_075_016.685_578_49;
 
 /// A geometry column with what the truth's SQL needs to know.
 #[derive(Debug)]
@@ -31,7 +36,9 @@ impl Table {
 
     /// The rows with their geometry in Web Mercator.
     ///
-    /// Latitudes stop at 89.9°, as Tesela's do: the poles have no place in Web Mercator.
+    /// Latitudes stop at 89.9°, as Tesela's do: the poles have no place in Web Mercator. Degrees
+    /// are scaled around the projection because PROJ wraps longitudes beyond 180°, which would
+    /// tear a polygon apart that crosses the antimeridian.
     fn rows(&self) -> String {
         let geometry = format!("t.{}::geometry", quoted(&self.geometry));
         let known = format!(
@@ -42,11 +49,14 @@ impl Table {
         let id = self.id.as_ref().map_or("NULL::int8".to_owned(), |id| {
             format!("CASE WHEN t.{0} >= 0 THEN t.{0}::int8 END", quoted(id))
         });
-        format!(
-            "SELECT {id} AS \"_id\"{columns}, ST_Transform(CASE
-                 WHEN ST_SRID(\"_g\") = 4326 AND (ST_YMax(\"_g\") > 89.9 OR ST_YMin(\"_g\") < -89.9)
+        let degrees = "ST_Scale(ST_Transform(ST_Scale(CASE
+                 WHEN ST_YMax(\"_g\") > 89.9 OR ST_YMin(\"_g\") < -89.9
                  THEN ST_Intersection(\"_g\", ST_MakeEnvelope(-1000, -89.9, 1000, 89.9, 4326))
-                 ELSE \"_g\" END, 3857) AS \"_geom\", ST_IsValid(\"_g\") AS \"_valid\"
+                 ELSE \"_g\" END, 0.25, 1), 3857), 4, 1)";
+        format!(
+            "SELECT {id} AS \"_id\"{columns}, ST_IsValid(\"_g\") AS \"_valid\", CASE
+                 WHEN ST_SRID(\"_g\") = 4326 THEN {degrees} ELSE ST_Transform(\"_g\", 3857)
+                 END AS \"_geom\"
              FROM {} AS t, LATERAL (SELECT {straight} AS \"_g\" OFFSET 0) AS \"_straight\"
              WHERE NOT ST_IsEmpty(\"_g\")",
             self.sql_name(),
@@ -59,10 +69,12 @@ impl Column {
     fn select(&self) -> String {
         let column = format!("t.{}", quoted(&self.name));
         let fraction = |text: String| format!("rtrim(rtrim({text}, '0'), '.')");
-        let years = |moment: &str| {
-            // RFC 3339 has four digits for a year and no sign.
+        // RFC 3339 has four digits for a year and no sign; 1 BC is year 0000.
+        let dated = |moment: &str, rest: String| {
+            let year = format!("EXTRACT(year FROM {moment})");
             format!(
-                "CASE WHEN isfinite({moment}) AND EXTRACT(year FROM {moment}) BETWEEN 1 AND 9999 THEN"
+                "CASE WHEN isfinite({moment}) AND {year} BETWEEN -1 AND 9999
+                 THEN lpad(greatest({year}, 0)::int::text, 4, '0') || {rest} END"
             )
         };
         let value = match self.type_name.as_str() {
@@ -73,15 +85,15 @@ impl Column {
             "numeric" => format!(
                 "CASE WHEN {column} NOT IN ('NaN', 'Infinity', '-Infinity') THEN {column}::text END"
             ),
-            "date" => format!("{} to_char({column}, 'YYYY-MM-DD') END", years(&column)),
+            "date" => dated(&column, format!("to_char({column}, '-MM-DD')")),
             "time" => fraction(format!("to_char({column}, 'HH24:MI:SS.US')")),
             "timestamp" | "timestamptz" => {
                 let utc = match self.type_name.as_str() {
                     "timestamptz" => format!("({column} AT TIME ZONE 'UTC')"),
                     _ => column,
                 };
-                let text = fraction(format!("to_char({utc}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"));
-                format!("{} {text} || 'Z' END", years(&utc))
+                let text = fraction(format!("to_char({utc}, '-MM-DD\"T\"HH24:MI:SS.US')"));
+                dated(&utc, format!("{text} || 'Z'"))
             }
             _ => format!("{column}::text"),
         };
@@ -159,8 +171,7 @@ pub fn interesting_tiles(client: &mut Client, table: &Table, zooms: &[u8]) -> Ve
         .flat_map(|&(x, y)| {
             zooms.iter().flat_map(move |&z| {
                 let count = 1u32 << z;
-                let world = 40_075_016.685_578_49;
-                let index = |v: f64| ((v / world + 0.5) * f64::from(count)).floor();
+                let index = |v: f64| ((v / WORLD + 0.5) * f64::from(count)).floor();
                 let clamp = |v: f64| v.clamp(0.0, f64::from(count - 1)) as u32;
                 let (x, y) = (clamp(index(x)), clamp(index(-y)));
                 [(z, x, y), (z, x.saturating_sub(1), y)]
@@ -172,20 +183,32 @@ pub fn interesting_tiles(client: &mut Client, table: &Table, zooms: &[u8]) -> Ve
     tiles
 }
 
-/// The tile as `ST_AsMVT` makes it. Features of invalid polygons carry the property `_invalid`.
+/// The tile as `ST_AsMVT` makes it.
 pub fn truth(client: &mut Client, table: &Table, (z, x, y): (u8, u32, u32)) -> Vec<u8> {
     let names: String =
         table.columns.iter().map(|column| format!(", {}", quoted(&column.name))).collect();
+    // ST_TileEnvelope's own margin stops at the edge of the world.
+    let margin = WORLD / f64::from(1u32 << z) * 64.0 / 4096.0;
     let sql = format!(
         "SELECT ST_AsMVT(\"_row\", 'layer', 4096, '_mvt', '_id') FROM (
-             SELECT \"_id\"{names}, CASE WHEN NOT \"_valid\" THEN true END AS \"_invalid\",
+             SELECT \"_id\"{names},
                     ST_AsMVTGeom(\"_geom\", ST_TileEnvelope({z}, {x}, {y}), 4096, 64, true) AS \"_mvt\"
              FROM ({}) AS rows
-             WHERE \"_geom\" && ST_TileEnvelope({z}, {x}, {y}, margin => 64.0 / 4096)) AS \"_row\"
+             WHERE \"_geom\" && ST_Expand(ST_TileEnvelope({z}, {x}, {y}), {margin})) AS \"_row\"
          WHERE \"_mvt\" IS NOT NULL",
         table.rows(),
     );
     client.query_one(&sql, &[]).unwrap_or_else(|e| panic!("{}: {e:?}", table.name)).get(0)
+}
+
+/// Ids of rows whose polygon is invalid.
+pub fn invalid_ids(client: &mut Client, table: &Table) -> HashSet<u64> {
+    let sql = format!(
+        "SELECT \"_id\" FROM ({}) AS rows WHERE NOT \"_valid\" AND \"_id\" IS NOT NULL",
+        table.rows(),
+    );
+    let rows = client.query(&sql, &[]).unwrap();
+    rows.iter().map(|row| row.get::<_, i64>(0).unsigned_abs()).collect()
 }
 
 fn quoted(name: &str) -> String {
