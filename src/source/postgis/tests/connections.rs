@@ -190,3 +190,16 @@ async fn sessions_are_read_only() {
     assert_eq!((jit.as_str(), timeout.as_str(), zone.as_str()), ("off", "5s", "UTC"));
     connection.finish(&Ok(()));
 }
+
+#[tokio::test]
+async fn every_call_can_be_spawned() {
+    fn spawnable<T: Send>(future: T) -> T {
+        future
+    }
+    let db = TestDatabase::new().await;
+    db.sql("CREATE TABLE t (geom geometry(Point, 3857))").await;
+    let source = db.source();
+    let inventory = spawnable(source.inventory(None)).await.unwrap();
+    spawnable(source.largest_row(&inventory.tables[0])).await.unwrap();
+    spawnable(source.ping(deadline())).await.unwrap();
+}

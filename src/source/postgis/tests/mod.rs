@@ -4,6 +4,7 @@ mod catalogue;
 mod connections;
 mod features;
 mod filters;
+mod tls;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
