@@ -139,7 +139,8 @@ fn timestamp(microseconds: i64, visit: &mut dyn FnMut(Value<'_>)) {
 
 fn shown(value: impl std::fmt::Display, visit: &mut dyn FnMut(Value<'_>)) {
     let mut short = Short::default();
-    if write!(short, "{value}").is_ok() {
+    // Years before 0000 would have a sign, which RFC 3339 section 5.6 has no place for.
+    if write!(short, "{value}").is_ok() && !short.as_str().starts_with('-') {
         visit(Value::Text(short.as_str()));
     }
 }

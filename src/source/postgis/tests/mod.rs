@@ -41,7 +41,7 @@ impl TestDatabase {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("tesela_src_{}_{count}", std::process::id());
         let admin = connect(&server()).await;
-        admin.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+        admin.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0")).await.unwrap();
         let client = connect(server().dbname(&name)).await;
         Self { name, client }
     }
