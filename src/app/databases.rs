@@ -14,8 +14,8 @@ use crate::config::Settings;
 use crate::engine::Engine;
 use crate::http::DatabaseHealth;
 use crate::metrics::{Metrics, PoolSample};
+use crate::source::Deadline;
 use crate::source::postgis::{PostgisSource, Publish};
-use crate::source::{Deadline, SourceError};
 
 /// How often databases are asked whether they answer.
 const WATCH_INTERVAL: Duration = Duration::from_secs(5);
@@ -47,6 +47,7 @@ impl Databases {
     /// A URL or its TLS settings can't be used.
     pub fn new(settings: &Settings) -> Result<Self, AppError> {
         let entries = settings.databases.iter().map(|(name, settings)| {
+            settings.url.parse().map_err(|cause| AppError::Url { name: name.clone(), cause })?;
             Ok(Entry {
                 name: name.as_str().into(),
                 source: Arc::new(PostgisSource::new(name, settings)?),
@@ -54,7 +55,7 @@ impl Databases {
                 status: Mutex::new(Status { tables: Tables::Unreachable, reachable: false }),
             })
         });
-        Ok(Self { entries: entries.collect::<Result<_, SourceError>>()? })
+        Ok(Self { entries: entries.collect::<Result<_, AppError>>()? })
     }
 
     /// Asks every database what it holds, all at once, and builds the catalogue of that.
@@ -67,6 +68,12 @@ impl Databases {
     pub fn tables(&self) -> BTreeMap<&str, (Tables, &PostgisSource)> {
         let of = |entry: &Entry| entry.status.lock().tables.clone();
         self.entries.iter().map(|entry| (&*entry.name, (of(entry), &*entry.source))).collect()
+    }
+
+    /// Names of the databases that can't be reached.
+    pub fn unreachable(&self) -> Vec<&str> {
+        let down = |entry: &&Entry| !entry.status.lock().reachable;
+        self.entries.iter().filter(down).map(|entry| &*entry.name).collect()
     }
 
     fn catalog(&self, settings: &Settings) -> Catalog {

@@ -17,6 +17,7 @@ use crate::engine::{Engine, EngineSettings};
 use crate::http::{self, Origins, Readiness, State};
 use crate::metrics::Metrics;
 use crate::source::SourceError;
+use crate::source::postgis::InvalidUrl;
 
 /// Why the server doesn't start.
 #[derive(Debug, Error)]
@@ -27,6 +28,8 @@ pub enum AppError {
     Start(#[from] std::io::Error),
     #[error("can't declare the metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    #[error("databases.{name}.url: {cause}")]
+    Url { name: String, cause: InvalidUrl },
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error("{0}")]
@@ -64,7 +67,7 @@ pub fn serve(settings: &Settings, strict: bool) -> Result<(), AppError> {
         Arc::new(Databases::new(settings)?)
     };
     engine.publish(runtime.block_on(databases.load(settings)));
-    report(&engine, strict)?;
+    report(&engine, &databases, strict)?;
     runtime.spawn(databases.clone().watch(engine.clone(), settings.clone()));
     let draining = Arc::new(AtomicBool::new(false));
     let state = state(settings, engine, databases, draining.clone());
@@ -91,12 +94,15 @@ fn listen(address: std::net::SocketAddr) -> Result<TcpListener, AppError> {
 }
 
 /// Logs what is published and what is not.
-fn report(engine: &Engine, strict: bool) -> Result<(), AppError> {
+fn report(engine: &Engine, databases: &Databases, strict: bool) -> Result<(), AppError> {
     let catalog = engine.catalog();
     for (id, reason) in catalog.disabled() {
         warn!(layer = id, reason, "disabled");
     }
     info!(published = catalog.tilesets().count(), disabled = catalog.disabled().len(), "catalogue");
+    if strict && let Some(name) = databases.unreachable().first() {
+        return Err(AppError::Strict(format!("database {name:?} can't be reached")));
+    }
     if strict && let Some((id, reason)) = catalog.disabled().first_key_value() {
         let more = match catalog.disabled().len() - 1 {
             0 => String::new(),

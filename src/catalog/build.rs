@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use geo::Rect;
 use xxhash_rust::xxh3::xxh3_128;
@@ -206,6 +207,7 @@ fn layer(
             s_maxage: settings.s_maxage,
         },
         identity: identity(database, settings, &spec, &query),
+        large_ids_reported: AtomicBool::new(false),
         database: database.source.clone(),
         query,
         spec,

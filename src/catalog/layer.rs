@@ -1,6 +1,7 @@
 //! Layers and tilesets as they are published.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use geo::Rect;
@@ -37,6 +38,8 @@ pub struct Layer {
     pub freshness: Freshness,
     /// Digest of everything that decides what its tiles hold.
     pub identity: u128,
+    /// Set once the log has said that its ids are too large for browsers.
+    pub large_ids_reported: AtomicBool,
 }
 
 impl Layer {

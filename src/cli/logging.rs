@@ -6,11 +6,14 @@ use tracing_subscriber::EnvFilter;
 
 use super::args::LogFormat;
 
-/// Starts logging: warnings of libraries and what Tesela itself has to say, unless `RUST_LOG`
-/// asks for something else.
+/// Warnings of libraries and what Tesela itself has to say. actix reports each malformed request
+/// as an error of the server, which would let anyone fill the log.
+const DEFAULT_FILTER: &str = "warn,tesela=info,actix_http=off";
+
+/// Starts logging, by [`DEFAULT_FILTER`] unless `RUST_LOG` asks for something else.
 pub fn start(format: LogFormat) {
     let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,tesela=info"));
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

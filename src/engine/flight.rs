@@ -1,17 +1,19 @@
 //! One tile from its sources to finished bytes.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
+use tracing::warn;
 
 use super::{Made, TileError};
 use crate::cache::CachedTile;
 use crate::catalog::{Layer, NamedSource, Tileset};
 use crate::metrics::Metrics;
 use crate::source::{Deadline, FetchStats, LayerRequest, TileSink};
-use crate::tile::{Feature, LayerBuilder, LayerStats, TileCoord, compress};
+use crate::tile::{Feature, LayerBuilder, LayerStats, MAX_EXACT_ID, TileCoord, compress};
 
 /// Changes when the bytes of a tile change without its rows changing, so that no cache keeps
 /// serving the old ones under the same entity tag.
@@ -128,6 +130,13 @@ fn finish<'a>(
 }
 
 fn count(metrics: &Metrics, layer: &Layer, stats: LayerStats, untransformable: u64) {
+    if stats.large_ids > 0 && !layer.large_ids_reported.swap(true, Ordering::Relaxed) {
+        warn!(
+            layer = layer.id,
+            "ids above {MAX_EXACT_ID} lose their last digits in browsers; set id = \"…\" to a column \
+             with smaller numbers"
+        );
+    }
     let counters = metrics.layers.layer(&layer.id);
     counters.tiles.inc();
     counters.features.inc_by(stats.features);

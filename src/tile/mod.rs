@@ -21,4 +21,4 @@ mod testing;
 
 pub use coord::{MAX_ZOOM, TileCoord};
 pub use feature::{Crs, Feature, Value};
-pub use pipeline::{LayerBuilder, LayerSpec, LayerStats};
+pub use pipeline::{LayerBuilder, LayerSpec, LayerStats, MAX_EXACT_ID};

@@ -35,7 +35,12 @@ pub struct LayerStats {
     pub malformed: u64,
     /// Rows with nothing left after clipping and snapping.
     pub clipped: u64,
+    /// Features with an id above [`MAX_EXACT_ID`].
+    pub large_ids: u64,
 }
+
+/// Largest id that JavaScript clients read exactly: 2⁵³.
+pub const MAX_EXACT_ID: u64 = 1 << 53;
 
 /// Collects the rows of one layer of one tile.
 pub struct LayerBuilder<'s> {
@@ -78,6 +83,7 @@ impl<'s> LayerBuilder<'s> {
         }
         self.stats.features += 1;
         let id = feature.id().and_then(|id| u64::try_from(id).ok());
+        self.stats.large_ids += u64::from(id.is_some_and(|id| id > MAX_EXACT_ID));
         self.arena.push(id, kind, from);
         feature.properties(&mut |key, value| self.arena.tag(key, value));
     }

@@ -88,6 +88,11 @@ fn strict_refuses_to_start_when_a_layer_does_not_match_the_database() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("citys"), "{}", stderr(&output));
 
+    let output =
+        run(&["serve", "--strict", "--listen", "127.0.0.1:0", "postgres://x@127.0.0.1:1/d"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("\"d\" can't be reached"), "{}", stderr(&output));
+
     let server = Server::configured(&toml);
     assert_eq!(server.get("/good/0/0/0").status, 200);
     for disabled in ["cities", "columns", "all"] {

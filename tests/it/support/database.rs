@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use postgres::{Client, NoTls};
 
-/// A new database with PostGIS, dropped at the end.
+/// A new database, dropped at the end.
 pub struct Database {
     pub name: String,
     pub url: String,
@@ -12,7 +12,15 @@ pub struct Database {
 }
 
 impl Database {
+    /// A new database with PostGIS in `public`.
     pub fn new() -> Self {
+        let database = Self::bare();
+        database.execute("CREATE EXTENSION postgis");
+        database
+    }
+
+    /// A new database without PostGIS.
+    pub fn bare() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let admin_url = std::env::var("TESELA_TEST_DATABASE_URL").expect(
             "TESELA_TEST_DATABASE_URL is not set: run scripts/test, or scripts/with-postgis cargo test",
@@ -22,7 +30,6 @@ impl Database {
         let mut admin = connect(&admin_url);
         admin.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0")).unwrap();
         let url = with_database(&admin_url, &name);
-        connect(&url).batch_execute("CREATE EXTENSION postgis").unwrap();
         Self { name, url, admin_url }
     }
 

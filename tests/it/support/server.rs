@@ -6,6 +6,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use percent_encoding::{CONTROLS, utf8_percent_encode};
+
 use super::PATIENCE;
 
 /// Starts `tesela` with the environment of the tests left out.
@@ -119,8 +121,11 @@ impl Server {
             .allow_non_standard_methods(true)
             .build()
             .into();
-        let mut request =
-            ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
+        let mut request = ureq::http::Request::builder().method(method).uri(format!(
+            "{}{}",
+            self.base,
+            utf8_percent_encode(path, CONTROLS)
+        ));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

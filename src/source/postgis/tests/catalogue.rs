@@ -305,34 +305,3 @@ async fn the_largest_row_is_measured() {
     assert!(largest > 3000, "{largest}");
     assert_eq!(source.largest_row(named(&inventory, "e")).await.unwrap(), None);
 }
-
-/// The inventory of 5,000 tables; run by hand, prints its time.
-#[tokio::test]
-#[ignore = "takes half a minute to set up"]
-async fn five_thousand_tables_are_found_within_a_second() {
-    let db = TestDatabase::new().await;
-    for schema in 0..50 {
-        db.sql(&format!(
-            "CREATE SCHEMA s{schema}; DO $$ BEGIN FOR i IN 1..100 LOOP
-               EXECUTE format('CREATE TABLE s{schema}.t%s (id int PRIMARY KEY, a text, b text,
-                 c int, d float8, e date, f bool, g jsonb, geom geometry(Point, 3857))', i);
-               EXECUTE format('CREATE INDEX ON s{schema}.t%s USING gist (geom)', i);
-             END LOOP; END $$"
-        ))
-        .await;
-    }
-    db.sql("ANALYZE").await;
-    let source = db.source();
-    let connection = source.pool.checkout(deadline()).await.unwrap();
-    let started = Instant::now();
-    let found = crate::source::postgis::catalogue::relations(connection.client(), "public", None)
-        .await
-        .unwrap();
-    let catalogue = started.elapsed();
-    connection.finish(&Ok(()));
-    assert_eq!(found.len(), 5000);
-    let started = Instant::now();
-    source.inventory(None).await.unwrap();
-    eprintln!("catalogue {catalogue:?}, inventory {:?}", started.elapsed());
-    assert!(catalogue < Duration::from_secs(1), "{catalogue:?}");
-}
