@@ -18,7 +18,7 @@ use crate::support::database::Database;
 use crate::support::server::Server;
 use crate::support::tile::{Layer, decode};
 
-const ZOOMS: [u8; 9] = [0, 1, 2, 4, 7, 10, 13, 17, 22];
+const ZOOMS: [u8; 9] = [0, 1, 2, 4, 7, 10, 13, 18, 24];
 
 /// Tables that have no truth to compare with: they can't be served, or PostGIS can't tile them.
 const EXCLUDED: [&str; 6] = [
