@@ -13,7 +13,9 @@ use crate::cache::CachedTile;
 use crate::catalog::{Layer, NamedSource, Tileset};
 use crate::metrics::Metrics;
 use crate::source::{Deadline, FetchStats, LayerRequest, TileSink};
-use crate::tile::{Feature, LayerBuilder, LayerStats, MAX_EXACT_ID, TileCoord, compress};
+use crate::tile::{
+    Feature, LayerBuilder, LayerSpec, LayerStats, MAX_EXACT_ID, TileCoord, compress,
+};
 
 /// Changes when the bytes of a tile change without its rows changing, so that no cache keeps
 /// serving the old ones under the same entity tag.
@@ -90,15 +92,9 @@ async fn fetch<'a>(
         }
     };
     let requests: Vec<_> = places.iter().map(request).collect();
-    let layers = places
-        .iter()
-        .map(|&place| SinkLayer {
-            place,
-            builder: LayerBuilder::new(&members[place].spec, coord),
-            untransformable: 0,
-        })
-        .collect();
-    let mut sink = Sink { layers };
+    let layers =
+        places.iter().map(|&place| SinkLayer::new(place, &members[place].spec, coord)).collect();
+    let mut sink = Sink { layers, coord };
     let stats = source.source.fetch(&requests, &mut sink, deadline).await?;
     Ok((sink, stats))
 }
@@ -149,18 +145,31 @@ fn count(metrics: &Metrics, layer: &Layer, stats: LayerStats, untransformable: u
 /// The layers that come from one database.
 struct Sink<'a> {
     layers: Vec<SinkLayer<'a>>,
+    coord: TileCoord,
 }
 
 struct SinkLayer<'a> {
     /// Index among the tileset's members.
     place: usize,
+    spec: &'a LayerSpec,
     builder: LayerBuilder<'a>,
     untransformable: u64,
+}
+
+impl<'a> SinkLayer<'a> {
+    fn new(place: usize, spec: &'a LayerSpec, coord: TileCoord) -> Self {
+        Self { place, spec, builder: LayerBuilder::new(spec, coord), untransformable: 0 }
+    }
 }
 
 impl TileSink for Sink<'_> {
     fn feature(&mut self, index: usize, feature: &dyn Feature) {
         self.layers[index].builder.add(feature);
+    }
+
+    fn restart(&mut self, index: usize) {
+        let layer = &mut self.layers[index];
+        *layer = SinkLayer::new(layer.place, layer.spec, self.coord);
     }
 
     fn untransformable(&mut self, index: usize) {

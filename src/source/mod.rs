@@ -73,6 +73,9 @@ pub trait TileSink: Send {
     /// A row of the layer at `index` of the requests. Layers may interleave.
     fn feature(&mut self, index: usize, feature: &dyn Feature);
 
+    /// Forgets all rows of that layer so far: the source starts over with it.
+    fn restart(&mut self, index: usize);
+
     /// A row of that layer which the source itself had to leave out, because its geometry can't
     /// be transformed to the layer's [`Crs`].
     fn untransformable(&mut self, index: usize);

@@ -193,8 +193,10 @@ mod tests {
 
     #[test]
     fn rows_are_counted_by_what_became_of_them() {
+        let large = Row { id: Some(i64::MAX), ..row(point(1.0, 1.0)) };
         let rows = [
             row(point(0.0, 0.0)),
+            large,
             Row::default(),
             row(point(f64::NAN, f64::NAN)),
             row(point(f64::INFINITY, 0.0)),
@@ -202,8 +204,14 @@ mod tests {
             row(point(0.0, 40e6)),
         ];
         let (_, stats) = build(&spec(Crs::WebMercator), Z0, &rows);
-        let expected =
-            LayerStats { features: 1, empty: 2, not_finite: 1, malformed: 1, clipped: 1 };
+        let expected = LayerStats {
+            features: 2,
+            empty: 2,
+            not_finite: 1,
+            malformed: 1,
+            clipped: 1,
+            large_ids: 1,
+        };
         assert_eq!(stats, expected);
     }
 

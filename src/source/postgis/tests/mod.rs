@@ -145,6 +145,11 @@ impl TileSink for Collector {
         }
     }
 
+    fn restart(&mut self, index: usize) {
+        self.rows.retain(|row| row.index != index);
+        self.untransformable.retain(|of| *of != index);
+    }
+
     fn untransformable(&mut self, index: usize) {
         self.untransformable.push(index);
     }
