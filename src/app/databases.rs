@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::AppError;
@@ -14,10 +17,10 @@ use crate::config::Settings;
 use crate::engine::Engine;
 use crate::http::DatabaseHealth;
 use crate::metrics::{Metrics, PoolSample};
-use crate::source::Deadline;
 use crate::source::postgis::{PostgisSource, Publish};
+use crate::source::{Deadline, SourceError};
 
-/// How often databases are asked whether they answer.
+/// How often a database is asked whether it answers.
 const WATCH_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Databases beyond this many share a series in the metrics.
@@ -25,7 +28,10 @@ const MAX_POOL_LABELS: usize = 200;
 
 /// All databases of the configuration.
 pub struct Databases {
-    entries: Vec<Entry>,
+    entries: Vec<Arc<Entry>>,
+    /// The first catalogue is published, so that every change makes another.
+    started: AtomicBool,
+    publishing: Mutex<()>,
 }
 
 struct Entry {
@@ -38,6 +44,8 @@ struct Entry {
 struct Status {
     tables: Tables,
     reachable: bool,
+    /// What the log said last, so that it is not repeated for as long as nothing changes.
+    logged: Option<String>,
 }
 
 impl Databases {
@@ -48,36 +56,41 @@ impl Databases {
     pub fn new(settings: &Settings) -> Result<Self, AppError> {
         let entries = settings.databases.iter().map(|(name, settings)| {
             settings.url.parse().map_err(|cause| AppError::Url { name: name.clone(), cause })?;
-            Ok(Entry {
+            let status = Status { tables: Tables::Unreachable, reachable: false, logged: None };
+            Ok(Arc::new(Entry {
                 name: name.as_str().into(),
                 source: Arc::new(PostgisSource::new(name, settings)?),
                 publish: settings.publish.clone(),
-                status: Mutex::new(Status { tables: Tables::Unreachable, reachable: false }),
-            })
+                status: Mutex::new(status),
+            }))
         });
-        Ok(Self { entries: entries.collect::<Result<_, AppError>>()? })
+        Ok(Self {
+            entries: entries.collect::<Result<_, AppError>>()?,
+            started: AtomicBool::new(false),
+            publishing: Mutex::default(),
+        })
     }
 
     /// Asks every database what it holds, all at once, and builds the catalogue of that.
     pub async fn load(&self, settings: &Settings) -> Catalog {
-        join_all(self.entries.iter().map(Entry::read_tables)).await;
+        join_all(self.entries.iter().map(|entry| entry.read_tables())).await;
         self.catalog(settings)
     }
 
     /// Names of the databases with what is known of each.
     pub fn tables(&self) -> BTreeMap<&str, (Tables, &PostgisSource)> {
-        let of = |entry: &Entry| entry.status.lock().tables.clone();
+        let of = |entry: &Arc<Entry>| entry.status.lock().tables.clone();
         self.entries.iter().map(|entry| (&*entry.name, (of(entry), &*entry.source))).collect()
     }
 
     /// Names of the databases that can't be reached.
     pub fn unreachable(&self) -> Vec<&str> {
-        let down = |entry: &&Entry| !entry.status.lock().reachable;
+        let down = |entry: &&Arc<Entry>| !entry.status.lock().reachable;
         self.entries.iter().filter(down).map(|entry| &*entry.name).collect()
     }
 
     fn catalog(&self, settings: &Settings) -> Catalog {
-        let database = |entry: &Entry| catalog::Database {
+        let database = |entry: &Arc<Entry>| catalog::Database {
             source: NamedSource { name: entry.name.clone(), source: entry.source.clone() },
             publish: entry.publish.clone(),
             tables: entry.status.lock().tables.clone(),
@@ -91,15 +104,49 @@ impl Databases {
         builder.build()
     }
 
-    /// Keeps asking: a database that was down at the start is published once it is up.
-    pub async fn watch(self: Arc<Self>, engine: Arc<Engine>, settings: Settings) {
-        loop {
-            tokio::time::sleep(WATCH_INTERVAL).await;
-            let found = join_all(self.entries.iter().map(Entry::check)).await;
-            if found.contains(&true) {
-                engine.publish(self.catalog(&settings));
-            }
+    /// Starts a task for each database that reads what it holds and then keeps asking, so that a
+    /// slow one holds up no other. The future ends when each was tried once.
+    pub fn watch(
+        self: &Arc<Self>,
+        engine: &Arc<Engine>,
+        settings: &Arc<Settings>,
+        runtime: &Handle,
+    ) -> impl Future<Output = ()> + use<> {
+        let tried: Vec<_> = self
+            .entries
+            .iter()
+            .map(|entry| {
+                let (all, engine, settings) = (self.clone(), engine.clone(), settings.clone());
+                let entry = entry.clone();
+                let (tried, wait) = oneshot::channel::<()>();
+                runtime.spawn(async move {
+                    let found = entry.read_tables().await;
+                    if found && all.started.load(Ordering::SeqCst) {
+                        all.publish(&engine, &settings);
+                    }
+                    drop(tried);
+                    loop {
+                        tokio::time::sleep(WATCH_INTERVAL).await;
+                        if entry.check().await {
+                            all.publish(&engine, &settings);
+                        }
+                    }
+                });
+                wait
+            })
+            .collect();
+        async move {
+            // A channel that closes is the sign; nothing is sent.
+            let _ = join_all(tried).await;
         }
+    }
+
+    /// Publishes the catalogue of what is known now; from here on every change does.
+    pub fn publish(&self, engine: &Engine, settings: &Settings) {
+        self.started.store(true, Ordering::SeqCst);
+        // Of two at once, the one that knows more must come last.
+        let _one_by_one = self.publishing.lock();
+        engine.publish(self.catalog(settings));
     }
 
     /// For `/health/ready`.
@@ -148,12 +195,11 @@ impl Entry {
                 let (database, tables) = (&*self.name, inventory.tables.len());
                 info!(database, tables, postgis = inventory.postgis_version, "connected");
                 let tables = Tables::Known(Arc::new(inventory));
-                *self.status.lock() = Status { tables, reachable: true };
+                *self.status.lock() = Status { tables, reachable: true, logged: None };
                 true
             }
             Err(error) => {
-                warn!(%error, "can't read what the database holds");
-                self.status.lock().reachable = false;
+                self.failed(&error, "can't read what the database holds");
                 false
             }
         }
@@ -164,14 +210,31 @@ impl Entry {
         if matches!(self.status.lock().tables, Tables::Unreachable) {
             return self.read_tables().await;
         }
-        let answer = self.source.ping(Deadline::after(WATCH_INTERVAL)).await;
-        let reachable = answer.is_ok();
-        let was_reachable = std::mem::replace(&mut self.status.lock().reachable, reachable);
-        match answer {
-            Err(error) if was_reachable => warn!(%error, "a database stopped answering"),
-            Ok(()) if !was_reachable => info!(database = &*self.name, "answers again"),
-            _ => {}
+        let pool = self.source.pool_state();
+        if pool.connections >= pool.max && pool.idle == 0 {
+            // All connections are at work: a sign of life would only wait behind them.
+            return false;
+        }
+        match self.source.ping(Deadline::after(WATCH_INTERVAL)).await {
+            Ok(()) => {
+                let mut status = self.status.lock();
+                if !std::mem::replace(&mut status.reachable, true) {
+                    status.logged = None;
+                    info!(database = &*self.name, "answers again");
+                }
+            }
+            Err(error) => self.failed(&error, "the database doesn't answer"),
         }
         false
+    }
+
+    fn failed(&self, error: &SourceError, what: &str) {
+        let mut status = self.status.lock();
+        status.reachable = false;
+        let text = error.to_string();
+        if status.logged.as_ref() != Some(&text) {
+            warn!(error = text, "{what}");
+            status.logged = Some(text);
+        }
     }
 }

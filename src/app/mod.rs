@@ -6,8 +6,10 @@ mod shutdown;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 pub use databases::Databases;
+use shutdown::Signals;
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
 use tracing::{info, warn};
@@ -36,6 +38,10 @@ pub enum AppError {
     Strict(String),
 }
 
+/// Longest wait at the start for databases to say what they hold; slower ones are published when
+/// they have.
+const START_PATIENCE: Duration = Duration::from_secs(5);
+
 /// The runtime that everything but HTTP runs on.
 ///
 /// # Errors
@@ -53,7 +59,7 @@ pub fn serve(settings: &Settings, strict: bool) -> Result<(), AppError> {
     let mut settings = settings.clone();
     // Port 0 asks the system for one.
     settings.server.listen = listener.local_addr()?;
-    let settings = &settings;
+    let settings = Arc::new(settings);
     let runtime = runtime()?;
     let metrics = Arc::new(Metrics::new()?);
     let engine_settings = EngineSettings {
@@ -61,20 +67,27 @@ pub fn serve(settings: &Settings, strict: bool) -> Result<(), AppError> {
         request_timeout: settings.server.request_timeout,
     };
     let engine = Arc::new(Engine::new(engine_settings, metrics, runtime.handle().clone()));
-    let databases = {
-        // Sources may start tasks of their own.
-        let _inside = runtime.enter();
-        Arc::new(Databases::new(settings)?)
-    };
-    engine.publish(runtime.block_on(databases.load(settings)));
+    let databases = Arc::new(Databases::new(&settings)?);
+    let mut signals = runtime.block_on(async { Signals::catch() })?;
+    let tried = databases.watch(&engine, &settings, runtime.handle());
+    let stopped = runtime.block_on(async {
+        tokio::select! {
+            _ = tokio::time::timeout(START_PATIENCE, tried) => false,
+            () = signals.terminated() => true,
+        }
+    });
+    if stopped {
+        return Ok(());
+    }
+    databases.publish(&engine, &settings);
     report(&engine, &databases, strict)?;
-    runtime.spawn(databases.clone().watch(engine.clone(), settings.clone()));
     let draining = Arc::new(AtomicBool::new(false));
-    let state = state(settings, engine, databases, draining.clone());
+    let (listen, drain_delay) = (settings.server.listen, settings.server.drain_delay);
+    let state = state(&settings, engine, databases, draining.clone());
     actix_web::rt::System::new().block_on(async {
         let server = http::server(listener, state)?;
-        runtime.spawn(shutdown::on_signals(server.handle(), draining, settings.server.drain_delay));
-        info!("listening on http://{}", settings.server.listen);
+        runtime.spawn(shutdown::drain_on_signal(signals, server.handle(), draining, drain_delay));
+        info!("listening on http://{listen} (see /catalog)");
         server.await
     })?;
     // Requests have ended or had their time; what they left behind need not be waited for.
@@ -97,18 +110,19 @@ fn listen(address: std::net::SocketAddr) -> Result<TcpListener, AppError> {
 fn report(engine: &Engine, databases: &Databases, strict: bool) -> Result<(), AppError> {
     let catalog = engine.catalog();
     for (id, reason) in catalog.disabled() {
-        warn!(layer = id, reason, "disabled");
+        warn!(layer = id, reason = reason.detail, "disabled");
+    }
+    for warning in catalog.warnings() {
+        warn!("{warning}");
     }
     info!(published = catalog.tilesets().count(), disabled = catalog.disabled().len(), "catalogue");
     if strict && let Some(name) = databases.unreachable().first() {
         return Err(AppError::Strict(format!("database {name:?} can't be reached")));
     }
-    if strict && let Some((id, reason)) = catalog.disabled().first_key_value() {
-        let more = match catalog.disabled().len() - 1 {
-            0 => String::new(),
-            more => format!(" (and {more} more)"),
-        };
-        return Err(AppError::Strict(format!("layer {id:?} can't be served: {reason}{more}")));
+    if strict && !catalog.disabled().is_empty() {
+        let disabled = catalog.disabled().iter();
+        let lines = disabled.map(|(id, reason)| format!("\n  {id}: {}", reason.detail));
+        return Err(AppError::Strict(format!("can't serve{}", lines.collect::<String>())));
     }
     Ok(())
 }
@@ -125,6 +139,7 @@ fn state(
         engine,
         origins: Origins::new(&settings.server.cors_origins),
         settings: settings.server.clone(),
+        draining: draining.clone(),
         readiness: Box::new(move || {
             let draining = draining.load(Ordering::Relaxed);
             let databases = databases.health(&required);

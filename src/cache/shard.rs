@@ -84,17 +84,25 @@ impl TileCache {
         Some((entry.tile.clone(), left))
     }
 
-    /// Keeps a tile until `expires`, dropping others to make room. One that is larger than a
-    /// shard is not kept.
-    pub fn insert(&self, key: Key, tile: CachedTile, expires: Instant) {
+    /// Keeps a tile until `expires`, dropping others to make room, and returns whether it does:
+    /// one that is larger than a shard is not kept.
+    pub fn insert(&self, key: Key, tile: CachedTile, expires: Instant) -> bool {
+        if self.shard_budget == 0 {
+            return false;
+        }
         let entry = Entry { tile, expires };
         let weight = entry.weight();
         let mut dropped = Vec::new();
         let mut shard = self.shard(&key).lock();
         if weight > self.shard_budget {
+            let old = shard.tiles.pop(&key);
+            let freed = old.as_ref().map_or(0, Entry::weight);
+            shard.bytes -= freed;
             drop(shard);
+            self.metrics.cache_bytes.sub(signed(freed));
+            self.metrics.cache_entries.sub(i64::from(old.is_some()));
             self.metrics.cache_too_large.inc();
-            return;
+            return false;
         }
         let (bytes_before, count_before) = (shard.bytes, shard.tiles.len());
         if let Some(old) = shard.tiles.put(key, entry) {
@@ -118,6 +126,7 @@ impl TileCache {
         self.metrics.cache_evictions.inc_by(evicted);
         self.metrics.cache_bytes.add(bytes);
         self.metrics.cache_entries.add(count);
+        true
     }
 
     fn shard(&self, key: &Key) -> &Mutex<Shard> {
@@ -192,10 +201,13 @@ mod tests {
         let metrics = metrics();
         let cache = TileCache::new(4_000, metrics.clone());
         cache.insert(key(1), tile(100), soon());
-        cache.insert(key(2), tile(5_000), soon());
+        assert!(!cache.insert(key(2), tile(5_000), soon()));
         assert!(cache.get(&key(1), Instant::now()).is_some());
         assert!(cache.get(&key(2), Instant::now()).is_none());
         assert_eq!(metrics.cache_too_large.get(), 1);
+        assert!(!cache.insert(key(1), tile(5_000), soon()));
+        assert!(cache.get(&key(1), Instant::now()).is_none(), "what it replaces is gone");
+        assert_eq!((metrics.cache_bytes.get(), metrics.cache_entries.get()), (0, 0));
     }
 
     #[test]
@@ -212,7 +224,7 @@ mod tests {
     #[test]
     fn no_memory_means_nothing_is_kept() {
         let cache = TileCache::new(0, metrics());
-        cache.insert(key(1), tile(0), soon());
+        assert!(!cache.insert(key(1), tile(0), soon()));
         assert!(cache.get(&key(1), Instant::now()).is_none());
     }
 }

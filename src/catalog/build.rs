@@ -9,10 +9,13 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::names::{self, Candidate};
 use super::{
-    Catalog, Freshness, Layer, LayerSettings, NamedSource, Tileset, TilesetSettings, same_name,
+    Catalog, Disabled, Freshness, Layer, LayerSettings, NamedSource, Tileset, TilesetSettings,
+    same_name,
 };
 use crate::source::SourceLayer;
-use crate::source::postgis::{Column, ColumnKind, Inventory, Publish, SpatialTable, TableLayer};
+use crate::source::postgis::{
+    Column, ColumnKind, Inventory, Mismatch, Publish, SpatialTable, TableLayer,
+};
 use crate::tile::LayerSpec;
 
 /// A database with what is known of it.
@@ -52,8 +55,11 @@ impl Builder<'_> {
             }
         }
         self.publish_tables(&mut catalog, &bound);
-        for (id, settings) in self.tilesets {
-            match tileset(&catalog, id, settings) {
+        // Looked up before any is added: a tileset holds layers, not tilesets.
+        let tilesets: Vec<_> =
+            self.tilesets.iter().map(|(id, s)| (id, self.tileset(&catalog, id, s))).collect();
+        for (id, tileset) in tilesets {
+            match tileset {
                 Ok(tileset) => {
                     catalog.tilesets.insert(id.clone(), Arc::new(tileset));
                 }
@@ -62,7 +68,45 @@ impl Builder<'_> {
                 }
             }
         }
+        catalog.warnings = self.databases.iter().flat_map(empty_schemas).collect();
+        catalog.incomplete = self.databases.iter().any(|database| {
+            database.publish.is_some() && matches!(database.tables, Tables::Unreachable)
+        });
         catalog
+    }
+
+    fn tileset(
+        &self,
+        catalog: &Catalog,
+        id: &str,
+        settings: &TilesetSettings,
+    ) -> Result<Tileset, Disabled> {
+        let mut members: Vec<Arc<Layer>> = Vec::with_capacity(settings.layers.len());
+        for name in &settings.layers {
+            if self.tilesets.contains_key(name) {
+                return Err(Disabled::both(format!(
+                    "{name:?} is a tileset, and a tileset holds layers only"
+                )));
+            }
+            if let Some(member) = catalog.disabled.get(name) {
+                return Err(member.of_member(name));
+            }
+            let layer = catalog.single(name).map_err(|error| Disabled::both(error.to_string()))?;
+            // An alias may name a layer that is there already.
+            let new = layer.members.iter().filter(|layer| members.iter().all(|m| m.id != layer.id));
+            let new: Vec<_> = new.cloned().collect();
+            members.extend(new);
+        }
+        if let Some((a, b)) = same_name(&members) {
+            return Err(Disabled::both(format!(
+                "layers {a:?} and {b:?} have the same name inside a tile; give one another \
+                 layer_name"
+            )));
+        }
+        let mut tileset = Tileset::new(id.to_owned(), members);
+        tileset.description.clone_from(&settings.description);
+        tileset.attribution = settings.attribution.clone().or_else(|| joined_attribution(&tileset));
+        Ok(tileset)
     }
 
     fn configured_layer<'s>(
@@ -70,12 +114,13 @@ impl Builder<'_> {
         id: &str,
         settings: &LayerSettings,
         bound: &mut HashSet<ColumnId<'s>>,
-    ) -> Result<Layer, String> {
-        let database = self.database(settings.database.as_deref())?;
+    ) -> Result<Layer, Disabled> {
+        let database = self.database(settings.database.as_deref()).map_err(Disabled::both)?;
         let Tables::Known(inventory) = &database.tables else {
-            return Err(format!("database {:?} can't be reached", &*database.source.name));
+            let name = &*database.source.name;
+            return Err(Disabled::both(format!("database {name:?} can't be reached")));
         };
-        let table = inventory.find(&settings.table_settings()).map_err(|e| e.to_string())?;
+        let table = inventory.find(&settings.table_settings())?;
         bound.insert(column_id(database, table));
         layer(id, settings, database, inventory, table)
     }
@@ -165,6 +210,45 @@ fn published_tables(database: &Database) -> impl Iterator<Item = &SpatialTable> 
     tables.iter().filter(move |table| schemas.is_none_or(|list| list.contains(&table.schema)))
 }
 
+/// Schemas that are to be published and hold nothing that can be.
+fn empty_schemas(database: &Database) -> Vec<String> {
+    let (Some(Publish { schemas: Some(schemas) }), Tables::Known(inventory)) =
+        (&database.publish, &database.tables)
+    else {
+        return Vec::new();
+    };
+    let has_table = |schema: &&String| inventory.tables.iter().any(|t| t.schema == **schema);
+    let name = &*database.source.name;
+    schemas
+        .iter()
+        .filter(|schema| !has_table(schema))
+        .map(|schema| {
+            format!(
+                "databases.{name}.publish: schema {schema:?} has no table that can be published"
+            )
+        })
+        .collect()
+}
+
+impl Disabled {
+    /// A reason that everyone may know.
+    fn both(reason: String) -> Self {
+        Self { detail: reason.clone(), reason }
+    }
+
+    /// Why a tileset with this layer can't be served either.
+    fn of_member(&self, name: &str) -> Self {
+        let of = |text: &str| format!("its layer {name:?} is disabled: {text}");
+        Self { reason: of(&self.reason), detail: of(&self.detail) }
+    }
+}
+
+impl From<Mismatch> for Disabled {
+    fn from(mismatch: Mismatch) -> Self {
+        Self { reason: mismatch.to_string(), detail: mismatch.to_string() }
+    }
+}
+
 fn publish(catalog: &mut Catalog, layer: Layer) {
     let mut tileset = Tileset::new(layer.id.clone(), vec![Arc::new(layer)]);
     tileset.description.clone_from(&tileset.members[0].description);
@@ -178,9 +262,8 @@ fn layer(
     database: &Database,
     inventory: &Inventory,
     table: &SpatialTable,
-) -> Result<Layer, String> {
-    let table_layer = TableLayer::new(inventory, table, &settings.table_settings())
-        .map_err(|mismatch| mismatch.to_string())?;
+) -> Result<Layer, Disabled> {
+    let table_layer = TableLayer::new(inventory, table, &settings.table_settings())?;
     let fields = table_layer.columns().iter().map(field).collect();
     let query = SourceLayer::Postgis(table_layer);
     let spec = LayerSpec {
@@ -233,23 +316,6 @@ fn identity(
     let zooms = (settings.min_zoom, settings.max_zoom);
     let definition = query.definition();
     xxh3_128(format!("{:?}", (&*database.source.name, spec, zooms, definition)).as_bytes())
-}
-
-fn tileset(catalog: &Catalog, id: &str, settings: &TilesetSettings) -> Result<Tileset, String> {
-    let mut members = Vec::with_capacity(settings.layers.len());
-    for name in &settings.layers {
-        let member = catalog.single(name).map_err(|error| error.to_string())?;
-        members.extend(member.members.iter().cloned());
-    }
-    if let Some((a, b)) = same_name(&members) {
-        return Err(format!(
-            "layers {a:?} and {b:?} have the same name inside a tile; give one another layer_name"
-        ));
-    }
-    let mut tileset = Tileset::new(id.to_owned(), members);
-    tileset.description.clone_from(&settings.description);
-    tileset.attribution = settings.attribution.clone().or_else(|| joined_attribution(&tileset));
-    Ok(tileset)
 }
 
 /// The members' attributions, each once.

@@ -57,17 +57,32 @@ pub struct Freshness {
     pub s_maxage: Option<Duration>,
 }
 
-impl Freshness {
-    /// A tile with several layers is as short-lived as the shortest of them.
-    fn shortest(self, other: Self) -> Self {
-        let shorter = |a: Option<Duration>, b: Option<Duration>| match (a, b) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
+/// How long tiles may be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// In this server's memory.
+    pub ttl: Duration,
+    /// By browsers.
+    pub max_age: Duration,
+    /// By shared caches.
+    pub s_maxage: Duration,
+}
+
+impl Lifetimes {
+    /// These, but for what the layer says itself.
+    fn overridden(self, own: Freshness) -> Self {
         Self {
-            ttl: shorter(self.ttl, other.ttl),
-            max_age: shorter(self.max_age, other.max_age),
-            s_maxage: shorter(self.s_maxage, other.s_maxage),
+            ttl: own.ttl.unwrap_or(self.ttl),
+            max_age: own.max_age.unwrap_or(self.max_age),
+            s_maxage: own.s_maxage.unwrap_or(self.s_maxage),
+        }
+    }
+
+    fn shortest(self, other: Self) -> Self {
+        Self {
+            ttl: self.ttl.min(other.ttl),
+            max_age: self.max_age.min(other.max_age),
+            s_maxage: self.s_maxage.min(other.s_maxage),
         }
     }
 }
@@ -119,8 +134,10 @@ impl Tileset {
         })
     }
 
-    /// What the members ask for, the shortest time of each kind.
-    pub fn freshness(&self) -> Freshness {
-        self.members.iter().fold(Freshness::default(), |all, next| all.shortest(next.freshness))
+    /// The shortest time of each kind among the members, for each of which `defaults` holds
+    /// unless it says otherwise.
+    pub fn lifetimes(&self, defaults: Lifetimes) -> Lifetimes {
+        let members = self.members.iter().map(|layer| defaults.overridden(layer.freshness));
+        members.reduce(Lifetimes::shortest).unwrap_or(defaults)
     }
 }

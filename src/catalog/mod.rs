@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 pub use build::{Builder, Database, Tables};
-pub use layer::{Freshness, Layer, NamedSource, Tileset};
-pub use names::check_id;
+pub use layer::{Freshness, Layer, Lifetimes, NamedSource, Tileset};
+pub use names::{FORMATS, RESERVED, is_id_char};
 pub use settings::{
     DEFAULT_BUFFER, DEFAULT_EXTENT, DEFAULT_MAX_ZOOM, LayerSettings, TilesetSettings,
 };
@@ -28,8 +28,23 @@ pub struct Catalog {
     tilesets: BTreeMap<String, Arc<Tileset>>,
     /// Other names that answer too.
     aliases: HashMap<String, Arc<Tileset>>,
-    disabled: BTreeMap<String, String>,
+    disabled: BTreeMap<String, Disabled>,
+    warnings: Vec<String>,
+    /// A database that publishes its tables couldn't be asked for them yet.
+    incomplete: bool,
 }
+
+/// Why something configured or found can't be served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disabled {
+    /// For everyone: names nothing that isn't published.
+    pub reason: String,
+    /// For the operator: what to do about it.
+    pub detail: String,
+}
+
+/// Longest part of a name that an error repeats.
+const MAX_SHOWN: usize = 100;
 
 /// Why a name has no tileset.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -39,6 +54,9 @@ pub enum LookupError {
     /// It is configured, but can't be served: see `/catalog` for the reason.
     #[error("layer {0:?} is disabled; /catalog says why")]
     Disabled(String),
+    /// It may be a table of a database that couldn't be asked yet.
+    #[error("{0:?} is not known yet, because a database can't be reached")]
+    NotYetKnown(String),
     #[error("a composite has at most {MAX_COMPOSITE} layers")]
     TooMany,
     #[error("layers {0:?} and {1:?} have the same name inside a tile, so they can't share one")]
@@ -52,8 +70,13 @@ impl Catalog {
     }
 
     /// Ids of what is configured but can't be served, with the reason.
-    pub fn disabled(&self) -> &BTreeMap<String, String> {
+    pub fn disabled(&self) -> &BTreeMap<String, Disabled> {
         &self.disabled
+    }
+
+    /// What the operator should know about the settings.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// The tileset that a URL's first segment names: one id, or several with commas between.
@@ -71,7 +94,12 @@ impl Catalog {
         if self.disabled.contains_key(name) {
             return Err(LookupError::Disabled(name.to_owned()));
         }
-        Err(LookupError::Unknown(name.to_owned()))
+        let shown = name.chars().take(MAX_SHOWN).collect();
+        Err(if self.incomplete {
+            LookupError::NotYetKnown(shown)
+        } else {
+            LookupError::Unknown(shown)
+        })
     }
 
     /// Sorted and without repetition, so that every spelling is one tile.

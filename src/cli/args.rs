@@ -43,12 +43,18 @@ pub struct ServeArgs {
     /// Configuration file (TOML).
     #[arg(long, short, value_name = "FILE", env = "TESELA_CONFIG")]
     pub config: Option<PathBuf>,
-    /// Address to listen on instead of the configured one.
-    #[arg(long, value_name = "ADDR")]
+    /// Address to listen on instead of the configured one, such as 0.0.0.0:3000.
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     pub listen: Option<SocketAddr>,
     /// Don't start when something configured can't be served.
     #[arg(long)]
     pub strict: bool,
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "expected an IP address and a port, such as 127.0.0.1:3000 or [::1]:3000".to_owned()
+    })
 }
 
 #[derive(Debug, Args)]

@@ -1,12 +1,12 @@
 //! `tesela check`: what a configuration would publish, and what to look at first.
 
+use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{CommandError, NOTHING_TO_SERVE, sources};
+use super::{CommandError, NOTHING_TO_SERVE, load, print, sources};
 use crate::app::{self, Databases};
 use crate::catalog::{Layer, Tables, Tileset};
-use crate::config;
 use crate::source::SourceLayer;
 use crate::source::postgis::{PostgisSource, Relation, SpatialTable};
 
@@ -16,7 +16,7 @@ const LARGE_ROW: u64 = 1_000_000;
 /// Prints what would be published, with warnings. Fails when something configured can't be
 /// served or a database can't be reached.
 pub fn check(config: Option<&Path>, sources: &[String]) -> Result<ExitCode, CommandError> {
-    let mut settings = config::load(config)?;
+    let mut settings = load(config)?;
     sources::add(&mut settings, sources)?;
     if settings.databases.is_empty() {
         return Err(NOTHING_TO_SERVE.into());
@@ -27,32 +27,48 @@ pub fn check(config: Option<&Path>, sources: &[String]) -> Result<ExitCode, Comm
         let catalog = databases.load(&settings).await;
         let known = databases.tables();
         let mut warnings = 0;
+        let mut text = String::new();
         for tileset in catalog.tilesets() {
-            println!("{}", headline(tileset));
+            let _ = writeln!(text, "{}", headline(tileset));
             if let [layer] = tileset.members.as_slice()
                 && tileset.id == layer.id
                 && let Some((tables, source)) = known.get(&*layer.database.name)
             {
                 for warning in warnings_of(layer, tables, source).await {
-                    println!("  warning: {warning}");
+                    let _ = writeln!(text, "  warning: {warning}");
                     warnings += 1;
                 }
             }
         }
-        for (id, reason) in catalog.disabled() {
-            println!("{id}  DISABLED: {reason}");
+        for warning in catalog.warnings() {
+            let _ = writeln!(text, "warning: {warning}");
+            warnings += 1;
+        }
+        for (id, disabled) in catalog.disabled() {
+            let _ = writeln!(text, "{id}  DISABLED: {}", disabled.detail);
         }
         let mut failed = catalog.disabled().len();
         for (name, (tables, _)) in &known {
             if matches!(tables, Tables::Unreachable) {
-                println!("database {name}  UNREACHABLE: see the log above");
+                let _ = writeln!(text, "database {name}  UNREACHABLE: the log says why");
                 failed += 1;
             }
         }
         let published = catalog.tilesets().count();
-        println!("\n{published} published, {warnings} warnings, {failed} problems");
+        let _ = writeln!(
+            text,
+            "\n{published} published, {}, {}",
+            count(warnings, "warning"),
+            count(failed, "problem"),
+        );
+        print(&text)?;
         Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     })
+}
+
+/// For example `1 warning` or `2 warnings`.
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn headline(tileset: &Tileset) -> String {

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use super::{CommandError, sources};
+use super::{CommandError, print, sources};
 use crate::app::{self, Databases};
-use crate::catalog::{Layer, Tables};
+use crate::catalog::{Disabled, Layer, Tables};
 use crate::config::Settings;
 use crate::source::SourceLayer;
 use crate::source::postgis::{Inventory, SpatialTable};
@@ -25,14 +25,14 @@ pub fn init(url: &str) -> Result<(), CommandError> {
             catalog.tilesets().flat_map(|tileset| tileset.members.iter().cloned()).collect();
         Ok(configuration(&inventory, &layers, catalog.disabled().iter()))
     })?;
-    print!("{text}");
+    print(&text)?;
     Ok(())
 }
 
 fn configuration<'a>(
     inventory: &Inventory,
     layers: &[Arc<Layer>],
-    disabled: impl Iterator<Item = (&'a String, &'a String)>,
+    disabled: impl Iterator<Item = (&'a String, &'a Disabled)>,
 ) -> String {
     let mut text = HEAD.to_owned();
     for layer in layers {
@@ -43,15 +43,17 @@ fn configuration<'a>(
             layer_section(&mut text, layer, table);
         }
     }
-    for (id, reason) in disabled {
-        let _ = write!(text, "\n# {id} can't be published: {reason}\n");
+    for (id, disabled) in disabled {
+        let _ = write!(text, "\n# {id} can't be published: {}\n", disabled.detail);
     }
     text
 }
 
 /// The URL stays out of the file: it would carry the password into version control.
 const HEAD: &str = "\
-# Tesela configuration. `tesela check --config FILE` compares it with the database,
+# Tesela configuration. The database's URL comes from the environment:
+#   export DATABASE_URL=postgres://user:password@host/database
+# `tesela check --config FILE` compares this file with the database,
 # `tesela serve --config FILE` serves it.
 
 [server]
@@ -76,8 +78,8 @@ fn layer_section(text: &mut String, layer: &Layer, table: &SpatialTable) {
     let _ = write!(
         text,
         "\n[layers.{}]\ntable = {}\ngeometry = {}\n",
-        toml_string(&layer.id),
-        toml_string(&table.qualified()),
+        toml_key(&layer.id),
+        toml_string(&plain_name(table)),
         toml_string(&geometry.name),
     );
     let SourceLayer::Postgis(query) = &layer.query;
@@ -90,6 +92,24 @@ fn layer_section(text: &mut String, layer: &Layer, table: &SpatialTable) {
     let list: Vec<_> = layer.fields.iter().map(|(name, _)| toml_string(name)).collect();
     let _ = writeln!(text, "properties = [{}]", list.join(", "));
     text.push_str("# min_zoom = 0\n# max_zoom = 22\n");
+}
+
+/// The table's name without quotes where SQL needs none.
+fn plain_name(table: &SpatialTable) -> String {
+    let plain = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    if plain(&table.schema) && plain(&table.name) {
+        format!("{}.{}", table.schema, table.name)
+    } else {
+        table.qualified()
+    }
+}
+
+fn toml_key(id: &str) -> String {
+    let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if id.chars().all(bare) { id.to_owned() } else { toml_string(id) }
 }
 
 /// A TOML basic string.

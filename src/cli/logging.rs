@@ -12,8 +12,13 @@ const DEFAULT_FILTER: &str = "warn,tesela=info,actix_http=off";
 
 /// Starts logging, by [`DEFAULT_FILTER`] unless `RUST_LOG` asks for something else.
 pub fn start(format: LogFormat) {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
+    let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
+        Ok(directives) => EnvFilter::try_new(directives).unwrap_or_else(|error| {
+            eprintln!("warning: RUST_LOG is not understood ({error}); expected e.g. tesela=debug");
+            EnvFilter::new(DEFAULT_FILTER)
+        }),
+        Err(_) => EnvFilter::new(DEFAULT_FILTER),
+    };
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -22,4 +27,10 @@ pub fn start(format: LogFormat) {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
+    // In the log's own format and with its fields, not as bare lines between its events.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let message = panic.payload_as_str().unwrap_or("no message");
+        tracing::error!(place, message, "panic");
+    }));
 }

@@ -6,6 +6,8 @@ mod init;
 mod logging;
 mod sources;
 
+use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -13,7 +15,7 @@ use clap::Parser;
 use args::{Cli, Command, ServeArgs};
 
 use crate::app::{self, AppError};
-use crate::config;
+use crate::config::{self, Settings};
 
 /// What a command failed with: its text goes to standard error.
 type CommandError = Box<dyn std::error::Error>;
@@ -37,7 +39,7 @@ pub fn run() -> ExitCode {
 }
 
 fn serve(args: &ServeArgs) -> Result<(), CommandError> {
-    let mut settings = config::load(args.config.as_deref())?;
+    let mut settings = load(args.config.as_deref())?;
     sources::add(&mut settings, &args.sources)?;
     if let Some(listen) = args.listen {
         settings.server.listen = listen;
@@ -46,6 +48,22 @@ fn serve(args: &ServeArgs) -> Result<(), CommandError> {
         return Err(NOTHING_TO_SERVE.into());
     }
     app::serve(&settings, args.strict).map_err(|error: AppError| error.into())
+}
+
+/// Loads the configuration; its mistakes are counted where there are several.
+fn load(config: Option<&Path>) -> Result<Settings, CommandError> {
+    config::load(config).map_err(|mistakes| match mistakes.count() {
+        1 => mistakes.into(),
+        count => format!("{count} mistakes in the configuration\n{mistakes}").into(),
+    })
+}
+
+/// Writes to standard output. A reader that has seen enough (`| head`) is no error.
+fn print(text: &str) -> std::io::Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
 }
 
 const NOTHING_TO_SERVE: &str = "there is nothing to serve

@@ -1,6 +1,7 @@
 //! Databases given as arguments.
 
 use super::CommandError;
+use crate::catalog::is_id_char;
 use crate::config::Settings;
 use crate::source::postgis::{self, DatabaseUrl, Publish};
 
@@ -12,10 +13,14 @@ pub fn add(settings: &mut Settings, sources: &[String]) -> Result<(), CommandErr
     for source in sources {
         if !source.starts_with("postgres://") && !source.starts_with("postgresql://") {
             // Not echoed: it may be a connection string with a password.
-            return Err("a source has to be a URL such as postgres://user@host/database".into());
+            return Err("a source has to be a database's URL, such as \
+                        postgres://user@host/database; files can't be served yet"
+                .into());
         }
-        let name = free_name(settings, source);
-        let mut database = postgis::Settings::for_url(DatabaseUrl::new(source));
+        let url = DatabaseUrl::new(source);
+        let target = url.parse()?;
+        let name = free_name(settings, target.database_name().unwrap_or_default());
+        let mut database = postgis::Settings::for_url(url);
         database.publish = Some(Publish::default());
         settings.databases.insert(name, database);
     }
@@ -23,13 +28,8 @@ pub fn add(settings: &mut Settings, sources: &[String]) -> Result<(), CommandErr
 }
 
 /// The database's own name, numbered when it is taken.
-fn free_name(settings: &Settings, url: &str) -> String {
-    let after_host = url.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
-    let own: String = after_host
-        .map_or("", |(_, path)| path)
-        .chars()
-        .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
-        .collect();
+fn free_name(settings: &Settings, database: &str) -> String {
+    let own: String = database.chars().map(|c| if is_id_char(c) { c } else { '_' }).collect();
     let own = if own.is_empty() { "main".to_owned() } else { own };
     let mut name = own.clone();
     let mut number = 2;
@@ -53,6 +53,16 @@ mod tests {
         let names: Vec<_> = settings.databases.keys().map(String::as_str).collect();
         assert_eq!(names, ["gis", "gis2", "main"]);
         assert!(settings.databases.values().all(|database| database.publish.is_some()));
+    }
+
+    #[test]
+    fn no_part_of_a_password_becomes_a_name() {
+        for url in ["postgres://u:ab/s3cret@h:1/gis", "postgres://u@h:1?password=aa/s3cret"] {
+            let mut settings = Settings::default();
+            let added = add(&mut settings, &[url.to_owned()]);
+            let shown = format!("{added:?} {:?}", settings.databases.keys());
+            assert!(!shown.contains("s3cret"), "{shown}");
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ const EXPECTED: &[(&str, &str)] = &[
     ("server.workers", "an integer from 1 to 1024"),
     ("cache.empty_tile", "200 or 204"),
     ("databases.*.url", "a postgres:// URL or a key=value connection string"),
-    ("databases.*.pool_max", "an integer of at least 1"),
+    ("databases.*.pool_max", "an integer from 1 to 1000"),
     ("layers.*.srid", "an integer from 1 to 998999"),
     ("layers.*.bounds", "west, south, east, north in degrees, west < east and south < north"),
     ("layers.*.min_zoom", "an integer from 0 to 24"),

@@ -1,16 +1,13 @@
 //! The rules for names that the operator chooses.
 
-/// Suffixes that URLs give a meaning.
-const SUFFIXES: [&str; 4] = [".json", ".html", ".mvt", ".pbf"];
-/// First path segments that are taken.
-const RESERVED: [&str; 6] = ["t", "_", "catalog", "health", "metrics", "index"];
+use crate::catalog::{FORMATS, RESERVED, is_id_char};
 
 /// Why `name` can't be a layer's or a tileset's, if so.
 pub(super) fn objection(name: &str) -> Option<String> {
     if RESERVED.contains(&name) {
         return Some(format!("expected another name: {} are reserved", RESERVED.join(", ")));
     }
-    if let Some(suffix) = SUFFIXES.iter().find(|suffix| name.ends_with(**suffix)) {
+    if let Some(suffix) = FORMATS.iter().find(|suffix| name.ends_with(**suffix)) {
         return Some(format!("expected a name that doesn't end in {suffix}, as URLs do"));
     }
     unfit(name)
@@ -20,7 +17,6 @@ pub(super) fn objection(name: &str) -> Option<String> {
 /// `/health/ready`.
 pub(super) fn unfit(name: &str) -> Option<String> {
     // A comma joins the members of an ad-hoc composite; `.` and `..` vanish from URLs.
-    let allowed = |c: char| c.is_alphanumeric() || "_.-".contains(c);
-    (!name.chars().all(allowed) || name.chars().all(|c| c == '.'))
+    (!name.chars().all(is_id_char) || name.chars().all(|c| c == '.'))
         .then(|| "expected a name of letters, digits, `_`, `.` and `-`".to_owned())
 }

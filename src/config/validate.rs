@@ -110,7 +110,7 @@ fn database(path: &Path, database: &postgis::Settings, document: &mut Document<'
         let message = format!("expected {}, got an empty string", hints::expected(&path));
         document.report(&path, message, document.example(&path));
     }
-    require(document, &path.key("pool_max"), database.pool_max >= 1);
+    require(document, &path.key("pool_max"), (1..=1000).contains(&database.pool_max));
     within(document, &path.key("acquire_timeout"), database.acquire_timeout, MIN_TIMEOUT, DAY);
     within(document, &path.key("statement_timeout"), database.statement_timeout, MIN_TIMEOUT, DAY);
 }

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 use tracing::warn;
 
-use super::{Made, TileError};
+use super::{Made, TileError, TileErrorKind};
 use crate::cache::CachedTile;
 use crate::catalog::{Layer, NamedSource, Tileset};
-use crate::metrics::Metrics;
+use crate::metrics::{LayerMetrics, Metrics};
 use crate::source::{Deadline, FetchStats, LayerRequest, TileSink};
 use crate::tile::{
     Feature, LayerBuilder, LayerSpec, LayerStats, MAX_EXACT_ID, TileCoord, compress,
@@ -39,26 +39,23 @@ pub(super) async fn make(
     coord: TileCoord,
     timeout: Duration,
     metrics: &Metrics,
+    counters: impl Fn(&str) -> Option<LayerMetrics>,
 ) -> Result<Made, TileError> {
     let members: Vec<&Arc<Layer>> =
         tileset.members.iter().filter(|layer| layer.has_zoom(coord.z())).collect();
     let deadline = Deadline::after(timeout);
     let fetches = by_database(&members)
         .into_iter()
-        .map(|(source, places)| fetch(source, places, &members, coord, deadline));
-    let fetched = try_join_all(fetches).await.inspect_err(|error| {
-        metrics.count_query_error(error.kind().label());
-    })?;
+        .map(|(source, places)| fetch(source, places, &members, coord, deadline, metrics));
+    let fetched = try_join_all(fetches).await?;
     let mut timing = Timing::default();
     for (_, stats) in &fetched {
-        metrics.queue_seconds.observe(stats.queue.as_secs_f64());
-        metrics.query_seconds.observe(stats.db.as_secs_f64());
         timing.queue = timing.queue.max(stats.queue);
         timing.db = timing.db.max(stats.db);
     }
     let sinks = fetched.into_iter().map(|(sink, _)| sink);
     // Encoding a heavy tile takes tens of milliseconds: let the runtime move its other tasks away.
-    let made = tokio::task::block_in_place(|| finish(&members, sinks, timing, metrics));
+    let made = tokio::task::block_in_place(|| finish(&members, sinks, timing, counters));
     metrics.tile_bytes.observe(f64::from(u32::try_from(made.tile.gzip.len()).unwrap_or(u32::MAX)));
     Ok(made)
 }
@@ -81,6 +78,7 @@ async fn fetch<'a>(
     members: &[&'a Arc<Layer>],
     coord: TileCoord,
     deadline: Deadline,
+    metrics: &Metrics,
 ) -> Result<(Sink<'a>, FetchStats), TileError> {
     let request = |&place: &usize| {
         let layer = members[place];
@@ -95,8 +93,25 @@ async fn fetch<'a>(
     let layers =
         places.iter().map(|&place| SinkLayer::new(place, &members[place].spec, coord)).collect();
     let mut sink = Sink { layers, coord };
-    let stats = source.source.fetch(&requests, &mut sink, deadline).await?;
-    Ok((sink, stats))
+    let started = Instant::now();
+    match source.source.fetch(&requests, &mut sink, deadline).await {
+        Ok(stats) => {
+            metrics.queue_seconds.observe(stats.queue.as_secs_f64());
+            metrics.query_seconds.observe(stats.db.as_secs_f64());
+            Ok((sink, stats))
+        }
+        Err(error) => {
+            let error = TileError::from(error);
+            metrics.count_query_error(error.kind().label());
+            // Where the wait for a connection was in vain, there was no query.
+            let spent = match error.kind() {
+                TileErrorKind::Unavailable => &metrics.queue_seconds,
+                _ => &metrics.query_seconds,
+            };
+            spent.observe(started.elapsed().as_secs_f64());
+            Err(error)
+        }
+    }
 }
 
 /// Encodes the layers, joins them in the tileset's order and compresses.
@@ -104,13 +119,16 @@ fn finish<'a>(
     members: &[&Arc<Layer>],
     sinks: impl Iterator<Item = Sink<'a>>,
     mut timing: Timing,
-    metrics: &Metrics,
+    counters: impl Fn(&str) -> Option<LayerMetrics>,
 ) -> Made {
     let started = Instant::now();
     let mut encoded: Vec<Vec<u8>> = vec![Vec::new(); members.len()];
     for layer in sinks.flat_map(|sink| sink.layers) {
         let (bytes, stats) = layer.builder.finish();
-        count(metrics, members[layer.place], stats, layer.untransformable);
+        report_large_ids(members[layer.place], stats);
+        if let Some(counters) = counters(&members[layer.place].id) {
+            count(&counters, stats, layer.untransformable);
+        }
         encoded[layer.place] = bytes;
     }
     // A tile is a protobuf message with a repeated field: joined messages are one tile.
@@ -122,10 +140,12 @@ fn finish<'a>(
     let etag = format!("\"{:032x}-{FORMAT}-gz\"", compress::digest(&tile));
     // The cache counts lengths, so no capacity may hide behind them.
     let exact = |bytes: Vec<u8>| Bytes::from(bytes.into_boxed_slice());
-    Made { tile: CachedTile { gzip: exact(gzip), etag: exact(etag.into_bytes()) }, timing }
+    let tile = CachedTile { gzip: exact(gzip), etag: exact(etag.into_bytes()) };
+    Made { tile, timing, stored: false }
 }
 
-fn count(metrics: &Metrics, layer: &Layer, stats: LayerStats, untransformable: u64) {
+/// Says once per layer that its ids are too large.
+fn report_large_ids(layer: &Layer, stats: LayerStats) {
     if stats.large_ids > 0 && !layer.large_ids_reported.swap(true, Ordering::Relaxed) {
         warn!(
             layer = layer.id,
@@ -133,7 +153,9 @@ fn count(metrics: &Metrics, layer: &Layer, stats: LayerStats, untransformable: u
              with smaller numbers"
         );
     }
-    let counters = metrics.layers.layer(&layer.id);
+}
+
+fn count(counters: &LayerMetrics, stats: LayerStats, untransformable: u64) {
     counters.tiles.inc();
     counters.features.inc_by(stats.features);
     counters.rows_empty.inc_by(stats.empty);

@@ -5,21 +5,23 @@
 
 mod error;
 mod flight;
+mod log;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use tokio::runtime::Handle;
-use tracing::error;
 
 pub use error::{TileError, TileErrorKind};
 pub use flight::Timing;
+use log::FailureLog;
 
 use crate::cache::{self, Aborted, CachedTile, Joined, Key, SingleFlight, TileCache};
-use crate::catalog::{Catalog, Tileset};
-use crate::metrics::Metrics;
+use crate::catalog::{Catalog, Lifetimes, Tileset};
+use crate::metrics::{LayerMetrics, Metrics};
 use crate::tile::{TileCoord, compress};
 
 /// The value that everyone who waits for a tile gets.
@@ -30,6 +32,7 @@ type Loaded = Result<Made, Arc<TileError>>;
 struct Made {
     tile: CachedTile,
     timing: Timing,
+    stored: bool,
 }
 
 /// A tile and where it came from.
@@ -45,18 +48,13 @@ pub enum Origin {
     /// Memory.
     Hit,
     /// Made for this request.
-    Miss(Timing),
+    Miss {
+        timing: Timing,
+        /// Whether it was small enough to be kept.
+        stored: bool,
+    },
     /// Made for another request that was already waiting.
     Collapsed,
-}
-
-/// How long an answer may be kept outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lifetimes {
-    /// By browsers.
-    pub max_age: Duration,
-    /// By shared caches.
-    pub s_maxage: Duration,
 }
 
 /// How the engine is set up.
@@ -69,12 +67,21 @@ pub struct EngineSettings {
 
 /// Answers tiles.
 pub struct Engine {
-    catalog: ArcSwap<Catalog>,
+    published: ArcSwap<Published>,
     cache: Arc<TileCache>,
     flights: SingleFlight<Loaded>,
     settings: EngineSettings,
     metrics: Arc<Metrics>,
     runtime: Handle,
+    log: Arc<FailureLog>,
+}
+
+/// What is published, swapped as one.
+#[derive(Default)]
+struct Published {
+    catalog: Arc<Catalog>,
+    /// By layer id.
+    counters: HashMap<String, LayerMetrics>,
 }
 
 impl Engine {
@@ -83,32 +90,33 @@ impl Engine {
     pub fn new(settings: EngineSettings, metrics: Arc<Metrics>, runtime: Handle) -> Self {
         let budget = settings.cache.memory.as_u64();
         Self {
-            catalog: ArcSwap::default(),
+            published: ArcSwap::default(),
             cache: Arc::new(TileCache::new(budget, metrics.clone())),
             flights: SingleFlight::new(runtime.clone()),
             settings,
             metrics,
             runtime,
+            log: Arc::default(),
         }
     }
 
     /// What is published now.
     pub fn catalog(&self) -> Arc<Catalog> {
-        self.catalog.load_full()
+        self.published.load().catalog.clone()
     }
 
     /// Publishes another catalogue. Tiles of unchanged layers stay in the cache.
     pub fn publish(&self, catalog: Catalog) {
-        self.catalog.store(Arc::new(catalog));
+        let layers = catalog.tilesets().flat_map(|tileset| &tileset.members);
+        let counters =
+            layers.map(|layer| (layer.id.clone(), self.metrics.layers.layer(&layer.id))).collect();
+        self.published.store(Arc::new(Published { catalog: Arc::new(catalog), counters }));
     }
 
-    /// How long a tileset's tiles may be kept outside.
+    /// How long a tileset's tiles may be kept.
     pub fn lifetimes(&self, tileset: &Tileset) -> Lifetimes {
-        let (own, defaults) = (tileset.freshness(), &self.settings.cache);
-        Lifetimes {
-            max_age: own.max_age.unwrap_or(defaults.max_age),
-            s_maxage: own.s_maxage.unwrap_or(defaults.s_maxage),
-        }
+        let cache::Settings { ttl, max_age, s_maxage, .. } = self.settings.cache;
+        tileset.lifetimes(Lifetimes { ttl, max_age, s_maxage })
     }
 
     /// Status of an answer without features: 204 or 200.
@@ -136,7 +144,7 @@ impl Engine {
         }
         let recheck = || {
             let (tile, _) = self.cache.get(&key, Instant::now())?;
-            Some(Ok(Made { tile, timing: Timing::default() }))
+            Some(Ok(Made { tile, timing: Timing::default(), stored: true }))
         };
         let load = || self.load(tileset.clone(), coord, key);
         let ticket = match self.flights.join(key, recheck, load) {
@@ -151,8 +159,9 @@ impl Engine {
             if leader { &self.metrics.cache_misses } else { &self.metrics.cache_collapsed };
         counter.inc();
         let made = ticket.wait().await.map_err(|_| Arc::new(TileError::aborted()))??;
-        let origin = if leader { Origin::Miss(made.timing) } else { Origin::Collapsed };
-        Ok(Answer { tile: made.tile, origin })
+        let Made { tile, timing, stored } = made;
+        let origin = if leader { Origin::Miss { timing, stored } } else { Origin::Collapsed };
+        Ok(Answer { tile, origin })
     }
 
     /// The tile's bytes without compression.
@@ -179,16 +188,18 @@ impl Engine {
         let cache = self.cache.clone();
         let metrics = self.metrics.clone();
         let timeout = self.settings.request_timeout;
-        let ttl = tileset.freshness().ttl.unwrap_or(self.settings.cache.ttl);
+        let ttl = self.lifetimes(&tileset).ttl;
+        let (published, log) = (self.published.load_full(), self.log.clone());
         async move {
-            let made = flight::make(&tileset, coord, timeout, &metrics).await;
+            let counters = |layer: &str| published.counters.get(layer).cloned();
+            let made = flight::make(&tileset, coord, timeout, &metrics, counters).await;
             // Logged once for each tile, not for each request that waits for it.
-            let made = made.map_err(|error| {
-                error!(tileset = tileset.id, tile = %coord, %error, "no tile");
+            let mut made = made.map_err(|error| {
+                log.failed(&tileset.id, coord, &error);
                 Arc::new(error)
             })?;
             if let Some(expires) = Instant::now().checked_add(ttl) {
-                cache.insert(key, made.tile.clone(), expires);
+                made.stored = cache.insert(key, made.tile.clone(), expires);
             }
             Ok(made)
         }

@@ -1,12 +1,15 @@
 //! The address under which the client sees the server.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HOST;
 use actix_web::http::uri::Authority;
 
 use super::Settings;
+
+/// Longest host name, RFC 1035 section 2.3.4.
+const MAX_HOST: usize = 255;
 
 /// Start of absolute URLs, without a slash at the end.
 pub struct BaseUrl {
@@ -26,11 +29,10 @@ pub fn base_url(request: &HttpRequest, settings: &Settings) -> BaseUrl {
         .and_then(first)
         .and_then(valid_host)
         .or_else(|| header(HOST.as_str()).and_then(valid_host))
-        .map_or_else(|| settings.listen.to_string(), str::to_owned);
-    let scheme = match forwarded("x-forwarded-proto").and_then(first) {
-        Some("https") => "https",
-        _ => "http",
-    };
+        .map_or_else(|| reachable(settings.listen), str::to_owned);
+    let proto = forwarded("x-forwarded-proto").and_then(first);
+    let https = proto.is_some_and(|proto| proto.eq_ignore_ascii_case("https"));
+    let scheme = if https { "https" } else { "http" };
     let prefix = forwarded("x-forwarded-prefix").and_then(first).and_then(valid_prefix);
     let url = format!("{scheme}://{host}{}", prefix.unwrap_or_default());
     BaseUrl { url, from_request: true }
@@ -41,7 +43,7 @@ fn from_proxy(request: &HttpRequest, settings: &Settings) -> bool {
     peer.is_some_and(|peer| settings.trusted_proxies.iter().any(|net| net.contains(&peer)))
 }
 
-/// The value that the proxy nearest to the client set.
+/// The first value, which the proxy nearest to the client set.
 fn first(list: &str) -> Option<&str> {
     list.split(',').next().map(str::trim)
 }
@@ -52,14 +54,26 @@ fn valid_host(host: &str) -> Option<&str> {
     let authority: Authority = host.parse().ok()?;
     let plain =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
-    (!authority.host().is_empty() && host.chars().all(plain)).then_some(host)
+    let port = authority.port().is_none_or(|port| port.as_str().parse::<u16>().is_ok());
+    let named = authority.host().chars().any(|c| c.is_ascii_alphanumeric());
+    (named && port && host.len() <= MAX_HOST && host.chars().all(plain)).then_some(host)
+}
+
+/// The listener's address, or this machine's where it listens on all.
+fn reachable(listen: SocketAddr) -> String {
+    if listen.ip().is_unspecified() {
+        format!("localhost:{}", listen.port())
+    } else {
+        listen.to_string()
+    }
 }
 
 fn valid_prefix(prefix: &str) -> Option<&str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '~');
     let prefix = prefix.trim_end_matches('/');
-    (prefix.starts_with('/') && !prefix.starts_with("//") && prefix.chars().all(plain))
-        .then_some(prefix)
+    let segments = prefix.strip_prefix('/')?.split('/');
+    let resolved = segments.into_iter().all(|part| !["", ".", ".."].contains(&part));
+    (resolved && prefix.chars().all(plain)).then_some(prefix)
 }
 
 #[cfg(test)]
@@ -103,7 +117,9 @@ mod tests {
     #[test]
     fn a_hostile_host_is_replaced_by_the_listen_address() {
         let settings = Settings::default();
-        for host in ["a\"b", "user@host", "a b", "a/b", "", "<script>"] {
+        for host in
+            ["a\"b", "user@host", "a b", "a/b", "", "<script>", "h:99999", "h:x", "[]", "..."]
+        {
             assert_eq!(url(&settings, "9.9.9.9:9", &[("host", host)]), "http://127.0.0.1:3000");
         }
         assert_eq!(url(&settings, "9.9.9.9:9", &[("host", "[::1]:80")]), "http://[::1]:80");

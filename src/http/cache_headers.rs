@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use actix_web::http::header::HeaderValue;
 
-use crate::engine::{Lifetimes, Origin, Timing};
+use crate::catalog::Lifetimes;
+use crate::engine::{Origin, Timing};
 
 /// `Cache-Control` of a tile: short for browsers, which can't be purged, long for shared caches.
 pub fn cache_control(lifetimes: Lifetimes) -> HeaderValue {
@@ -16,7 +17,8 @@ pub fn cache_control(lifetimes: Lifetimes) -> HeaderValue {
 pub fn cache_status(origin: Origin) -> HeaderValue {
     HeaderValue::from_static(match origin {
         Origin::Hit => "tesela; hit",
-        Origin::Miss(_) => "tesela; fwd=uri-miss; stored",
+        Origin::Miss { stored: true, .. } => "tesela; fwd=uri-miss; stored",
+        Origin::Miss { stored: false, .. } => "tesela; fwd=uri-miss",
         Origin::Collapsed => "tesela; fwd=uri-miss; collapsed",
     })
 }

@@ -43,7 +43,7 @@ pub async fn catalog(state: web::Data<State>) -> HttpResponse {
         disabled: catalog
             .disabled()
             .iter()
-            .map(|(id, reason)| (id.as_str(), Disabled { reason }))
+            .map(|(id, disabled)| (id.as_str(), Disabled { reason: &disabled.reason }))
             .collect(),
     };
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-cache")).json(listing)

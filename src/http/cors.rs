@@ -5,16 +5,19 @@
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
     HeaderMap, HeaderValue, ORIGIN, VARY,
 };
+use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
 
+use std::sync::atomic::Ordering;
+
 use super::State;
+use super::error::METHODS;
 
 /// Origins whose pages may read answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +58,8 @@ impl Origins {
     }
 }
 
-/// Answers preflight requests and adds the headers to all other answers.
+/// Answers preflight requests and adds the headers to all other answers, with
+/// `Connection: close` while the server drains.
 pub async fn cors(
     state: web::Data<State>,
     request: ServiceRequest,
@@ -68,6 +72,10 @@ pub async fn cors(
         next.call(request).await?.map_into_boxed_body()
     };
     state.origins.apply(origin.as_ref(), response.headers_mut());
+    if state.draining.load(Ordering::Relaxed) {
+        // Clients go elsewhere before their idle connection is closed under them.
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     Ok(response)
 }
 
@@ -78,7 +86,7 @@ fn is_preflight(request: &ServiceRequest) -> bool {
 
 fn preflight() -> HttpResponse {
     HttpResponse::NoContent()
-        .insert_header((ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, OPTIONS"))
+        .insert_header((ACCESS_CONTROL_ALLOW_METHODS, METHODS))
         .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, "If-None-Match, Content-Type, Range"))
         .insert_header((ACCESS_CONTROL_MAX_AGE, "86400"))
         .finish()

@@ -14,6 +14,9 @@ use crate::metrics::Outcome;
 /// Seconds after which a client may try again when a database can't serve.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
+/// Methods that every address answers.
+pub const METHODS: &str = "GET, HEAD, OPTIONS";
+
 /// An error answer. Its text is public: no SQL, no host name, no password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -48,7 +51,7 @@ impl Problem {
             StatusCode::METHOD_NOT_ALLOWED,
             "this address answers GET, HEAD and OPTIONS only",
         );
-        problem.header = Some((ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS")));
+        problem.header = Some((ALLOW, HeaderValue::from_static(METHODS)));
         problem
     }
 
@@ -79,7 +82,7 @@ impl From<LookupError> for Problem {
         let detail = error.to_string();
         match error {
             LookupError::Unknown(_) => Self::not_found(detail),
-            LookupError::Disabled(_) => Self::unavailable(detail),
+            LookupError::Disabled(_) | LookupError::NotYetKnown(_) => Self::unavailable(detail),
             LookupError::TooMany | LookupError::SameName(..) => Self::bad_request(detail),
         }
     }

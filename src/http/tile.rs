@@ -41,8 +41,12 @@ async fn answer(request: &HttpRequest, state: &State) -> Result<(Outcome, HttpRe
     let path = request.match_info();
     let coord = coordinates(path.query("z"), path.query("x"), path.query("y"))?;
     let tileset = state.engine.catalog().lookup(path.query("tileset"))?;
-    let coord =
-        coord.filter(|coord| tileset.has_zoom(coord.z())).ok_or_else(|| outside(&tileset))?;
+    let coord = coord.ok_or_else(|| {
+        Problem::not_found("there is no such tile: x and y go from 0 to 2^z - 1, z to 24")
+    })?;
+    if !tileset.has_zoom(coord.z()) {
+        return Err(no_such_zoom(&tileset, coord.z()));
+    }
     let answer =
         state.engine.tile(&tileset, coord).await.map_err(|error| Problem::from(&*error))?;
     respond(request, state, &tileset, answer).await
@@ -58,7 +62,7 @@ async fn respond(
     let etag = entity_tag(&answer, encoding);
     let outcome = match answer.origin {
         Origin::Hit => Outcome::Hit,
-        Origin::Miss(_) => Outcome::Miss,
+        Origin::Miss { .. } => Outcome::Miss,
         Origin::Collapsed => Outcome::Collapsed,
     };
     let lifetimes = state.engine.lifetimes(tileset);
@@ -69,7 +73,7 @@ async fn respond(
         if let Ok(etag) = HeaderValue::from_maybe_shared(etag.clone()) {
             response.insert_header((ETAG, etag));
         }
-        if let Origin::Miss(timing) = answer.origin {
+        if let Origin::Miss { timing, .. } = answer.origin {
             response.insert_header((SERVER_TIMING, server_timing(timing)));
         }
         response
@@ -134,9 +138,12 @@ fn decimal(text: &str) -> Option<u64> {
         .then(|| text.parse().unwrap_or(u64::MAX))
 }
 
-fn outside(tileset: &Arc<Tileset>) -> Problem {
+fn no_such_zoom(tileset: &Arc<Tileset>, z: u8) -> Problem {
     let (min, max) = tileset.zooms();
-    Problem::not_found(format!("{} has tiles from zoom {min} to {max} only", tileset.id))
+    Problem::not_found(format!(
+        "{} has no tiles at zoom {z}; its layers are between zoom {min} and {max}",
+        tileset.id
+    ))
 }
 
 #[cfg(test)]

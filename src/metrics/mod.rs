@@ -8,6 +8,7 @@ mod layer;
 use std::time::Duration;
 
 pub use layer::{LayerMetrics, LayerMetricsRegistry};
+use parking_lot::Mutex;
 use prometheus::{
     Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
@@ -94,6 +95,7 @@ pub struct Metrics {
     pool_waiting: IntGaugeVec,
     pool_timeouts: IntCounterVec,
     pub layers: LayerMetricsRegistry,
+    sampling: Mutex<()>,
 }
 
 impl Metrics {
@@ -111,6 +113,15 @@ impl Metrics {
             &["outcome"],
         )?;
         declare.build_info()?;
+        let query_errors = declare.counter_vec(
+            "tesela_database_errors_total",
+            "Failed fetches, by kind.",
+            &["kind"],
+        )?;
+        for kind in ["unavailable", "timeout", "query", "aborted"] {
+            // A series that is there from the start can be alerted on.
+            query_errors.with_label_values(&[kind]);
+        }
         Ok(Self {
             request_seconds: Outcome::ALL
                 .iter()
@@ -148,11 +159,7 @@ impl Metrics {
                 "Time spent waiting for a connection.",
                 LATENCY_BUCKETS,
             )?,
-            query_errors: declare.counter_vec(
-                "tesela_database_errors_total",
-                "Failed fetches, by kind.",
-                &["kind"],
-            )?,
+            query_errors,
             pool_connections: declare.gauge_vec(
                 "tesela_pool_connections",
                 "Open connections.",
@@ -170,10 +177,11 @@ impl Metrics {
             )?,
             pool_timeouts: declare.counter_vec(
                 "tesela_pool_timeouts_total",
-                "Waits for a connection that timed out.",
+                "Waits for a connection that ended without one.",
                 &["database"],
             )?,
             layers: LayerMetricsRegistry::new(&declare)?,
+            sampling: Mutex::default(),
             registry,
         })
     }
@@ -190,6 +198,8 @@ impl Metrics {
 
     /// Publishes the state of one database's pool.
     pub fn set_pool(&self, database: &str, sample: PoolSample) {
+        // Two scrapes at once would both add what the counter lacks.
+        let _one_scrape = self.sampling.lock();
         let labels = [database];
         self.pool_connections.with_label_values(&labels).set(i64::from(sample.connections));
         self.pool_idle.with_label_values(&labels).set(i64::from(sample.idle));

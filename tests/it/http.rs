@@ -183,13 +183,35 @@ fn assert_problem(answer: &Response) {
 fn other_methods_are_refused_and_told_which_there_are() {
     let (_database, server) = world();
     for path in ["/countries/0/0/0", "/countries", "/catalog", "/health/live", "/metrics"] {
-        for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
+        for method in ["POST", "PUT", "DELETE", "PATCH"] {
             let answer = server.request(method, path, &[]);
             assert_eq!(answer.status, 405, "{method} {path}");
             assert_eq!(answer.header("allow"), Some("GET, HEAD, OPTIONS"));
             assert_problem(&answer);
         }
+        let options = server.request("OPTIONS", path, &[]);
+        assert_eq!((options.status, options.header("allow")), (204, Some("GET, HEAD, OPTIONS")));
     }
+}
+
+#[test]
+fn a_missing_tile_says_what_is_missing() {
+    let (_database, server) = world();
+    let detail = |path: &str| server.get(path).json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail("/cities/1/2/0").contains("x and y go from 0 to 2^z - 1"));
+    assert!(detail("/cities/23/0/0").contains("no tiles at zoom 23"));
+    let long = "x".repeat(5000);
+    assert!(detail(&format!("/{long}/0/0/0")).len() < 300, "a name is repeated in part only");
+}
+
+#[test]
+fn a_tile_that_is_not_kept_does_not_say_that_it_is() {
+    let (_database, server) = configured_world("[cache]\nmemory = 0\n");
+    for _ in 0..2 {
+        let answer = server.get("/cities/0/0/0");
+        assert_eq!(answer.header("cache-status"), Some("tesela; fwd=uri-miss"));
+    }
+    assert_eq!(server.metric("tesela_cache_too_large_total"), 0.0);
 }
 
 #[test]
@@ -309,7 +331,7 @@ fn layers_say_how_long_their_tiles_live() {
     };
     assert_eq!(control("a"), "public, max-age=300, s-maxage=3600");
     assert_eq!(control("b"), "public, max-age=30, s-maxage=10");
-    assert_eq!(control("a,b"), "public, max-age=300, s-maxage=10");
+    assert_eq!(control("a,b"), "public, max-age=30, s-maxage=10", "the shortest of each");
 }
 
 #[test]

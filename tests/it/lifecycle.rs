@@ -1,5 +1,6 @@
 //! Start, stop, and databases that come and go.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::support::database::Database;
@@ -101,6 +102,119 @@ fn a_database_that_is_down_at_the_start_is_published_once_it_is_up() {
 }
 
 #[test]
+fn a_whole_database_that_is_down_at_the_start_is_503_and_not_404() {
+    let database = Database::with_world();
+    allow_connections(&database, false);
+    let server = Server::publish(&database.url);
+    assert_unavailable(&server.get("/cities/0/0/0"));
+    assert_unavailable(&server.get("/cities"));
+    allow_connections(&database, true);
+    eventually("the tables are published", || server.get("/cities/0/0/0").status == 200);
+    assert_eq!(server.get("/nothing/0/0/0").status, 404);
+}
+
+#[test]
+fn slow_views_of_one_database_hold_up_neither_its_tables_nor_another() {
+    let (slow, good) = (Database::with_world(), Database::with_world());
+    for n in 0..20 {
+        slow.execute(&format!(
+            "CREATE VIEW slow{n} AS SELECT c.id, ST_Force2D(c.geom) AS geom FROM cities c, pg_sleep(10)"
+        ));
+    }
+    let started = Instant::now();
+    let server = Server::configured(&format!(
+        "[databases.slow]\nurl = \"{}\"\npublish = {{}}\n[databases.good]\nurl = \"{}\"\n\
+         [layers.towns]\ndatabase = \"good\"\ntable = \"cities\"\n",
+        slow.url, good.url
+    ));
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+    assert_eq!(server.get("/towns/0/0/0").status, 200);
+    eventually("the tables are published", || server.get("/countries/0/0/0").status == 200);
+    let json = server.get("/catalog").json();
+    assert!(json["disabled"]["slow0"].is_object(), "{json}");
+}
+
+#[test]
+fn signals_are_heard_while_databases_are_awaited() {
+    // Accepts and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://x@{}/x", silent.local_addr().unwrap());
+    for (signal, code) in [("-TERM", 0), ("-INT", 130)] {
+        let mut child = tesela(&["serve", "--listen", "127.0.0.1:0", &url]).spawn().unwrap();
+        let pid = child.id().to_string();
+        let caught = || {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+            let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+            u64::from_str_radix(mask.trim(), 16).unwrap() & (1 << 14 | 1 << 1) == (1 << 14 | 1 << 1)
+        };
+        eventually("the signals are caught", caught);
+        Command::new("kill").args([signal, &pid]).status().unwrap();
+        let mut status = None;
+        let started = Instant::now();
+        eventually("it ends", || {
+            status = child.try_wait().unwrap();
+            status.is_some()
+        });
+        assert_eq!(status.unwrap().code(), Some(code));
+        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    }
+}
+
+#[test]
+fn a_signal_sent_to_the_process_and_its_group_is_one_request_to_drain() {
+    let database = Database::with_world();
+    let mut server = Server::configured(&cities(&database, "[server]\ndrain_delay = \"1500ms\""));
+    server.signal("-TERM");
+    server.signal("-TERM");
+    let answer = server.get("/cities/0/0/0");
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn a_busy_pool_does_not_make_its_database_unreachable() {
+    let database = Database::with_world();
+    database.execute(
+        "CREATE VIEW slow AS SELECT c.id, c.geom FROM cities c, pg_sleep(4) WHERE c.id < 1000000",
+    );
+    let server = Server::configured(&format!(
+        "[server]\nready_requires = [\"main\"]\n[databases.main]\nurl = \"{}\"\npool_max = 1\n\
+         acquire_timeout = \"9s\"\n[layers.slow]\ntable = \"slow\"\nsrid = 4326\n",
+        database.url
+    ));
+    std::thread::scope(|scope| {
+        let tiles = [0, 1].map(|x| {
+            scope.spawn({
+                let server = &server;
+                move || server.get(&format!("/slow/1/{x}/0")).status
+            })
+        });
+        while tiles.iter().any(|tile| !tile.is_finished()) {
+            assert_eq!(server.get("/health/ready").status, 200);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert_eq!(tiles.map(|tile| tile.join().unwrap()), [200, 200]);
+    });
+}
+
+#[test]
+fn a_flood_of_failures_is_not_a_flood_of_log_lines() {
+    let database = Database::with_world();
+    let server = Server::configured(&cities(&database, ""));
+    assert_eq!(server.get("/cities/0/0/0").status, 200);
+    allow_connections(&database, false);
+    std::thread::scope(|scope| {
+        for x in 0..32 {
+            let server = &server;
+            scope.spawn(move || assert_unavailable(&server.get(&format!("/cities/5/{x}/9"))));
+        }
+    });
+    let lines = server.log().matches("no tile").count();
+    assert!((1..10).contains(&lines), "{lines} lines for 32 failures");
+    assert_eq!(server.metric("tesela_database_errors_total{kind=\"unavailable\"}"), 32.0);
+}
+
+#[test]
 fn a_required_database_decides_about_readiness() {
     let database = Database::with_world();
     let server = Server::configured(&cities(&database, "[server]\nready_requires = [\"main\"]"));
@@ -173,6 +287,7 @@ fn passwords_are_shown_nowhere() {
     let database = Database::with_world();
     const PASSWORD: &str = "hunter2-s3cr3t";
     let good = database.url_for("postgres", PASSWORD);
+    let slashed = database.url_for("postgres", "aa/hunter2-s3cr3t");
     let dead = format!("postgres://postgres:{PASSWORD}@127.0.0.1:1/nothing");
     let server = Server::configured(&format!(
         "[databases.good]\nurl = \"{good}\"\npublish = {{}}\n\
@@ -188,6 +303,9 @@ fn passwords_are_shown_nowhere() {
     for text in answers.iter().chain([&server.log()]) {
         assert!(!text.contains(PASSWORD), "{text}");
     }
+    let output = run(&["check", &slashed]);
+    let text = format!("{output:?}");
+    assert!(!text.contains(PASSWORD), "{text}");
     let malformed = [
         format!("postgres://postgres:{PASSWORD}@127.0.0.1:notaport/x"),
         format!("postgres://postgres:{PASSWORD}@[::1/x"),

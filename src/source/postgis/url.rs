@@ -30,6 +30,13 @@ pub struct Target {
     pub(super) root_certificates: Option<PathBuf>,
 }
 
+impl Target {
+    /// Name of the database, as far as the URL gives one.
+    pub fn database_name(&self) -> Option<&str> {
+        self.config.get_dbname()
+    }
+}
+
 /// Why a URL can't be used. The text repeats nothing of the URL, whose malformed parts may well
 /// be pieces of the password.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]

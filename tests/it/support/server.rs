@@ -146,7 +146,8 @@ impl Server {
         let metrics = self.get("/metrics");
         let line =
             metrics.text().lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        line.map_or(0.0, |value| value.parse().unwrap())
+        let value = line.unwrap_or_else(|| panic!("no series {series}"));
+        value.parse().unwrap()
     }
 
     pub fn signal(&self, signal: &str) {

@@ -1,0 +1,64 @@
+//! What the log says of tiles that couldn't be made.
+
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tracing::{error, warn};
+
+use super::{TileError, TileErrorKind};
+use crate::tile::TileCoord;
+
+/// A database that is down or busy fails every tile: one line a second says enough.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Logs failures, but not each of a flood.
+#[derive(Default)]
+pub struct FailureLog {
+    /// When the last line was written, and the failures since that were not.
+    recent: Mutex<Option<(Instant, u64)>>,
+}
+
+impl FailureLog {
+    /// Logs that a tile failed; called once for each tile, not for each request that waits for it.
+    pub fn failed(&self, tileset: &str, tile: TileCoord, cause: &TileError) {
+        match cause.kind() {
+            TileErrorKind::Query | TileErrorKind::Aborted => {
+                error!(tileset, %tile, error = %cause, "no tile");
+            }
+            TileErrorKind::Unavailable | TileErrorKind::Timeout => {
+                if let Some(more) = self.due(Instant::now()) {
+                    warn!(tileset, %tile, error = %cause, unlogged = more, "no tile");
+                }
+            }
+        }
+    }
+
+    /// The failures that were not logged since the last line, if another one is due.
+    fn due(&self, now: Instant) -> Option<u64> {
+        let mut recent = self.recent.lock();
+        if let Some((last, unlogged)) = &mut *recent
+            && now.duration_since(*last) < INTERVAL
+        {
+            *unlogged += 1;
+            return None;
+        }
+        recent.replace((now, 0)).map_or(Some(0), |(_, unlogged)| Some(unlogged))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_failures_is_one_line_a_second_with_their_number() {
+        let log = FailureLog::default();
+        let start = Instant::now();
+        assert_eq!(log.due(start), Some(0));
+        for _ in 0..99 {
+            assert_eq!(log.due(start + Duration::from_millis(500)), None);
+        }
+        assert_eq!(log.due(start + Duration::from_millis(1500)), Some(99));
+        assert_eq!(log.due(start + Duration::from_secs(9)), Some(0));
+    }
+}
