@@ -1,9 +1,9 @@
-//! EWKB to an MVT layer: 8,000 rows with five properties each.
+//! EWKB to an MVT layer, and that to gzip: 8,000 rows with five properties each.
 
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use tesela::tile::{Crs, Feature, LayerBuilder, LayerSpec, TileCoord, Value};
+use tesela::tile::{Crs, Feature, LayerBuilder, LayerSpec, TileCoord, Value, compress};
 
 /// The allocator of the `tesela` binary.
 #[global_allocator]
@@ -117,6 +117,10 @@ fn tile(c: &mut Criterion) {
             group.bench_function(BenchmarkId::new(name, srid), |b| b.iter(|| fill().finish()));
             group.bench_function(BenchmarkId::new(format!("{name}, rows only"), srid), |b| {
                 b.iter(|| drop(black_box(fill())));
+            });
+            let (tile, _) = fill().finish();
+            group.bench_function(BenchmarkId::new(format!("{name}, gzip"), srid), |b| {
+                b.iter(|| compress::gzip(black_box(&tile)));
             });
         }
     }

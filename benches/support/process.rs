@@ -1,0 +1,165 @@
+//! Servers as child processes, and what they cost.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Longest wait for a server.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server on a port of its own, killed at the end.
+pub struct Process {
+    child: Child,
+    pub address: String,
+    started: Instant,
+    config: Option<std::path::PathBuf>,
+}
+
+impl Process {
+    /// The `tesela` binary with a configuration.
+    pub fn tesela(toml: &str) -> Self {
+        let address = free_address();
+        let name = format!("tesela-bench-{}.toml", address.replace(':', "-"));
+        let config = std::env::temp_dir().join(name);
+        std::fs::write(&config, toml).expect("a configuration file");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tesela"));
+        command.args(["serve", "--listen", &address, "--config"]).arg(&config);
+        command.env("RUST_LOG", "tesela=warn");
+        Self::start(command, address, Some(config))
+    }
+
+    /// This program again, as the bare server that answers everything as `url` was answered.
+    pub fn bare(url: &str) -> Self {
+        let address = free_address();
+        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        command.args(["bare", &address, url]);
+        let process = Self::start(command, address, None);
+        process.wait();
+        process
+    }
+
+    fn start(mut command: Command, address: String, config: Option<std::path::PathBuf>) -> Self {
+        let started = Instant::now();
+        let child = command.stdout(Stdio::null()).spawn().expect("the server starts");
+        Self { child, address, started, config }
+    }
+
+    /// Waits until it accepts connections.
+    pub fn wait(&self) -> TcpStream {
+        loop {
+            if let Ok(stream) = TcpStream::connect(&self.address) {
+                return stream;
+            }
+            assert!(self.started.elapsed() < PATIENCE, "{} doesn't listen", self.address);
+            std::thread::sleep(Duration::from_micros(500));
+        }
+    }
+
+    /// Time from the start of the process to the first line of the answer to `path`.
+    pub fn first_answer(&self, path: &str) -> Duration {
+        let mut stream = self.wait();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: bench\r\nAccept-Encoding: gzip\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("a request");
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).expect("an answer");
+        assert!(line.starts_with("HTTP/1.1 20"), "{path}: {line}");
+        self.started.elapsed()
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Processor time so far.
+    pub fn cpu(&self) -> Duration {
+        own_cpu(self.child.id()).expect("the server is alive")
+    }
+
+    /// Resident memory in MB, files included.
+    pub fn resident(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("the server is alive");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        let kib: f64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        kib * 1024.0 / 1e6
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if let Some(config) = &self.config {
+            let _ = std::fs::remove_file(config);
+        }
+    }
+}
+
+fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").to_string()
+}
+
+/// The body of a tile and its headers.
+pub struct Answer {
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+/// One connection for many requests.
+pub fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).build().into()
+}
+
+pub fn get(agent: &ureq::Agent, url: &str) -> Answer {
+    let answer = agent.get(url).header("Accept-Encoding", "gzip").call().expect("an answer");
+    assert!(answer.status().is_success(), "{url}: {}", answer.status());
+    let text = |value: &ureq::http::HeaderValue| value.to_str().expect("ASCII").to_owned();
+    let headers = answer.headers().iter().map(|(name, value)| (name.to_string(), text(value)));
+    let headers = headers.collect();
+    let mut body = Vec::new();
+    answer.into_body().into_reader().read_to_end(&mut body).expect("a body");
+    Answer { headers, body }
+}
+
+/// Fields of `/proc/PID/stat` after the program's name: state, parent, …
+fn stat(pid: u32) -> Option<Vec<u64>> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = text.rsplit_once(") ")?;
+    Some(rest.split(' ').map(|field| field.trim().parse().unwrap_or(0)).collect())
+}
+
+/// A clock tick is 10 ms on every Linux.
+fn ticks(count: u64) -> Duration {
+    Duration::from_millis(count * 10)
+}
+
+fn own_cpu(pid: u32) -> Option<Duration> {
+    let stat = stat(pid)?;
+    Some(ticks(stat[11] + stat[12]))
+}
+
+/// The PostgreSQL server that `backend` belongs to, and all that it has started.
+pub struct Postgres {
+    postmaster: u32,
+}
+
+impl Postgres {
+    /// `None` when the server is on another machine.
+    pub fn of(backend: i32) -> Option<Self> {
+        let parent = stat(u32::try_from(backend).ok()?)?[1];
+        Some(Self { postmaster: u32::try_from(parent).ok()? })
+    }
+
+    /// Processor time so far, of processes that have ended too.
+    pub fn cpu(&self) -> Duration {
+        let ended = stat(self.postmaster).map_or(0, |stat| stat[13] + stat[14]);
+        let pids = std::fs::read_dir("/proc")
+            .expect("Linux")
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+        let children = pids.filter_map(stat).filter(|stat| stat[1] == u64::from(self.postmaster));
+        ticks(ended + children.map(|stat| stat[11] + stat[12]).sum::<u64>())
+    }
+}
