@@ -40,7 +40,7 @@ fn filled(budget: u64) -> TileCache {
     let metrics = Metrics::new().expect("metrics");
     let cache = TileCache::new(budget, Arc::new(metrics));
     let expires = Instant::now() + Duration::from_secs(3600);
-    (0..TILES).for_each(|n| cache.insert(key(n), tile(), expires));
+    (0..TILES).for_each(|n| _ = cache.insert(key(n), tile(), expires));
     // The first clone of a `Bytes` is dearer than those that follow.
     (0..TILES).for_each(|n| assert!(cache.get(&key(n), Instant::now()).is_some()));
     cache
@@ -123,7 +123,7 @@ fn insert(c: &mut Criterion) {
         key(n)
     };
     // Fills the budget first, so that every insert measured drops a tile.
-    (0..4 * TILES).for_each(|_| cache.insert(next(), tile(), expires));
+    (0..4 * TILES).for_each(|_| _ = cache.insert(next(), tile(), expires));
     let mut group = c.benchmark_group("insert");
     group.bench_function("cache, with an eviction", |b| {
         b.iter(|| cache.insert(next(), tile(), expires));

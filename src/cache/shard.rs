@@ -18,8 +18,8 @@ const MAX_SHARDS: u64 = 64;
 
 /// Bytes that an entry takes besides its blob and tag: the list node (key, entry and two links),
 /// its slot in the hash table (two pointers and a control byte at a load of 7/8 at most, 7/16
-/// right after a growth), and the allocator's rounding of three allocations.
-const OVERHEAD: usize = size_of::<Key>() + size_of::<Entry>() + 16 + 26 + 24;
+/// right after a growth), and the two reference counts that cloning the blob and the tag makes.
+const OVERHEAD: usize = size_of::<Key>() + size_of::<Entry>() + 16 + 26 + 2 * 32;
 
 /// A finished tile. Cloning copies no bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,8 +44,14 @@ struct Entry {
 
 impl Entry {
     fn weight(&self) -> u64 {
-        (OVERHEAD + self.tile.gzip.len() + self.tile.etag.len()) as u64
+        (OVERHEAD + allocated(self.tile.gzip.len()) + allocated(self.tile.etag.len())) as u64
     }
+}
+
+/// What the allocator takes for `len` bytes: mimalloc has four sizes to each power of two.
+fn allocated(len: usize) -> usize {
+    let step = (len.next_power_of_two() / 8).max(8);
+    len.next_multiple_of(step)
 }
 
 struct Shard {
@@ -217,8 +223,14 @@ mod tests {
         cache.insert(key(1), tile(1_000), soon());
         let before = metrics.cache_bytes.get();
         cache.insert(key(1), tile(2_000), soon());
-        assert_eq!(metrics.cache_bytes.get(), before + 1_000);
+        assert_eq!(metrics.cache_bytes.get(), before + 1_024);
         assert_eq!(metrics.cache_entries.get(), 1);
+    }
+
+    #[test]
+    fn blobs_are_counted_with_what_the_allocator_adds() {
+        let sizes = [0, 1, 8, 41, 1_000, 1_024, 1_025, 70_000];
+        assert_eq!(sizes.map(allocated), [0, 8, 8, 48, 1_024, 1_024, 1_280, 81_920]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! From settings and what the databases hold to a [`Catalog`].
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -148,7 +148,7 @@ impl Builder<'_> {
         let configured: HashSet<_> =
             self.layers.keys().chain(self.tilesets.keys()).cloned().collect();
         let ids = names::assign(&candidates, &configured);
-        for (((database, table), id), candidate) in found.into_iter().zip(ids).zip(&candidates) {
+        for ((database, table), id) in found.iter().zip(ids) {
             let Tables::Known(inventory) = &database.tables else { continue };
             if !bound.contains(&column_id(database, table)) {
                 let settings = LayerSettings::for_table(
@@ -163,28 +163,30 @@ impl Builder<'_> {
                     }
                 }
             }
-            self.add_alias(catalog, database, table, &candidate.alias());
         }
+        self.add_aliases(catalog, &found, &candidates);
     }
 
     /// `schema.table` answers with the first layer made of the table.
-    fn add_alias(
+    fn add_aliases(
         &self,
         catalog: &mut Catalog,
-        database: &Database,
-        table: &SpatialTable,
-        alias: &str,
+        found: &[(&Database, &SpatialTable)],
+        candidates: &[Candidate<'_>],
     ) {
-        let qualified = table.qualified();
-        let target = catalog.tilesets.values().find(|tileset| {
+        let mut first = HashMap::new();
+        for tileset in catalog.tilesets.values() {
             let layer = &tileset.members[0];
-            layer.database.name == database.source.name && layer.table == qualified
-        });
-        if let Some(target) = target.cloned()
-            && !self.layers.contains_key(alias)
-            && !self.tilesets.contains_key(alias)
-        {
-            catalog.aliases.entry(alias.to_owned()).or_insert(target);
+            let table = (layer.database.name.clone(), layer.table.clone());
+            first.entry(table).or_insert_with(|| tileset.clone());
+        }
+        for ((database, table), candidate) in found.iter().zip(candidates) {
+            let alias = candidate.alias();
+            let taken = self.layers.contains_key(&alias) || self.tilesets.contains_key(&alias);
+            let target = first.get(&(database.source.name.clone(), table.qualified()));
+            if let (Some(target), false) = (target, taken) {
+                catalog.aliases.entry(alias).or_insert_with(|| target.clone());
+            }
         }
     }
 }
