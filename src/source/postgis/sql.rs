@@ -15,6 +15,22 @@ pub(super) fn qualify(schema: &str, name: &str) -> String {
     format!("{}.{}", quote(schema), quote(name))
 }
 
+/// A string constant, whatever `standard_conforming_strings` says.
+pub(super) fn literal(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+/// A `bytea` constant.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let mut sql = String::from("pg_catalog.decode('");
+    for byte in bytes {
+        // Writing to a String can't fail.
+        let _ = write!(sql, "{byte:02x}");
+    }
+    sql.push_str("', 'hex')");
+    sql
+}
+
 /// One query of a layer, with and without a bounding box.
 #[derive(Clone, Debug)]
 pub(super) struct Rows {
