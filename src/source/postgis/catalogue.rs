@@ -191,11 +191,10 @@ fn attributes(row: &Row) -> Result<Vec<Attribute>, Error> {
     let rest = bases.into_iter().zip(spatial).zip(typmods).zip(elements);
     let all = names.into_iter().zip(types).zip(rest);
     Ok(all
-        .map(|((name, type_name), (((base, spatial), typmod), element))| Attribute {
-            column: Column { name, type_name, kind: kind_of_column(base) },
-            spatial,
-            typmod,
-            element,
+        .map(|((name, type_name), (((base, spatial), typmod), element))| {
+            let base = u32::try_from(base).unwrap_or_default();
+            let column = Column { name, type_name, kind: kind_of_column(base), base };
+            Attribute { column, spatial, typmod, element }
         })
         .collect())
 }
@@ -222,8 +221,8 @@ fn kind_of_relation(relkind: &str) -> Relation {
     }
 }
 
-fn kind_of_column(base: i64) -> ColumnKind {
-    match u32::try_from(base).ok().and_then(Type::from_oid) {
+fn kind_of_column(base: u32) -> ColumnKind {
+    match Type::from_oid(base) {
         Some(Type::BOOL) => ColumnKind::Bool,
         Some(Type::INT2 | Type::INT4 | Type::INT8) => ColumnKind::Int,
         Some(Type::FLOAT4 | Type::FLOAT8) => ColumnKind::Float,

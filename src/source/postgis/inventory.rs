@@ -77,6 +77,8 @@ pub struct Column {
     /// As `format_type` prints it, for example `character varying(20)`.
     pub type_name: String,
     pub kind: ColumnKind,
+    /// OID of the type, of the base type for a domain.
+    pub(super) base: u32,
 }
 
 /// What a column's values become in a tile.

@@ -74,6 +74,7 @@ impl TableLayer {
             table: &table.qualified(),
             geometry: &table.geometry.name,
             geography: table.geometry.geography,
+            points: holds_points_only(&table.geometry),
             srid,
             row_srid: if table.geometry.srid == Some(0) { 0 } else { srid },
             curves: !table.geometry.geography && can_hold_curves(&table.geometry),
@@ -221,4 +222,8 @@ fn can_hold_curves(geometry: &GeometryColumn) -> bool {
             | "MULTISURFACE"
     );
     geometry.sampled || holds
+}
+
+fn holds_points_only(geometry: &GeometryColumn) -> bool {
+    !geometry.sampled && matches!(geometry.geometry_type.as_str(), "POINT" | "MULTIPOINT")
 }
