@@ -20,6 +20,8 @@ pub(super) struct Found {
     pub(super) table: SpatialTable,
     /// Pages on disk as of the last ANALYZE or VACUUM, long values included.
     pub(super) pages: i64,
+    /// A GiST index leads with the geometry.
+    pub(super) gist: bool,
 }
 
 /// `$1`: PostGIS' schema, `$2`: the schemas to look in, NULL for all.
@@ -72,7 +74,7 @@ SELECT r.nspname::pg_catalog.text, r.relname::pg_catalog.text, r.relkind::pg_cat
   r.reltuples::pg_catalog.float8,
   r.relpages::pg_catalog.int8 + coalesce(toast.relpages, 0),
   columns.names, columns.types, columns.bases, columns.spatial, columns.typmods,
-  columns.elements, key.name, spatial_index.names
+  columns.elements, key.name, spatial_index.names, spatial_index.gist
 FROM relation r
 LEFT JOIN pg_catalog.pg_class toast ON toast.oid = r.reltoastrelid
 CROSS JOIN LATERAL (
@@ -99,7 +101,8 @@ LEFT JOIN LATERAL (
   WHERE i.indrelid = r.oid AND i.indisprimary AND i.indnkeyatts = 1
 ) key ON true
 LEFT JOIN LATERAL (
-  SELECT pg_catalog.array_agg(a.attname::pg_catalog.text) AS names
+  SELECT pg_catalog.array_agg(a.attname::pg_catalog.text) AS names,
+    pg_catalog.array_agg(a.attname::pg_catalog.text) FILTER (WHERE m.amname = 'gist') AS gist
   FROM pg_catalog.pg_index i
   JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
   JOIN pg_catalog.pg_am m ON m.oid = c.relam AND m.amname IN ('gist', 'spgist', 'brin')
@@ -146,6 +149,9 @@ fn relation(row: &Row, found: &mut Vec<Found>) -> Result<(), Error> {
     let key: Option<String> = row.try_get(12)?;
     let indexed: Option<Vec<String>> = row.try_get(13)?;
     let indexed = indexed.unwrap_or_default();
+    let gist: Option<Vec<String>> = row.try_get(14)?;
+    let gist = gist.unwrap_or_default();
+    let pages = row.try_get(5)?;
     let columns: Vec<Column> =
         attributes.iter().filter(|one| !is_excluded(one)).map(|one| one.column.clone()).collect();
     let primary_key = key.filter(|key| {
@@ -162,13 +168,17 @@ fn relation(row: &Row, found: &mut Vec<Found>) -> Result<(), Error> {
             geometry: geometry(name, spatial, attribute.typmod, indexed.contains(name)),
             columns: columns.clone(),
             primary_key: primary_key.clone(),
-            // -1: never analysed. 0 without pages says the same on servers before 14.
-            estimated_rows: (tuples >= 0.0).then_some(tuples as u64),
+            estimated_rows: estimated_rows(tuples, pages),
             bounds: None,
         };
-        found.push(Found { table, pages: row.try_get(5)? });
+        found.push(Found { table, pages, gist: gist.contains(name) });
     }
     Ok(())
+}
+
+/// Never analysed is −1, and on servers before 14 also 0 without a page.
+fn estimated_rows(tuples: f64, pages: i64) -> Option<u64> {
+    (tuples > 0.0 || tuples == 0.0 && pages > 0).then_some(tuples as u64)
 }
 
 fn attributes(row: &Row) -> Result<Vec<Attribute>, Error> {
@@ -181,11 +191,10 @@ fn attributes(row: &Row) -> Result<Vec<Attribute>, Error> {
     let rest = bases.into_iter().zip(spatial).zip(typmods).zip(elements);
     let all = names.into_iter().zip(types).zip(rest);
     Ok(all
-        .map(|((name, type_name), (((base, spatial), typmod), element))| Attribute {
-            column: Column { name, type_name, kind: kind_of_column(base) },
-            spatial,
-            typmod,
-            element,
+        .map(|((name, type_name), (((base, spatial), typmod), element))| {
+            let base = u32::try_from(base).unwrap_or_default();
+            let column = Column { name, type_name, kind: kind_of_column(base), base };
+            Attribute { column, spatial, typmod, element }
         })
         .collect())
 }
@@ -212,8 +221,8 @@ fn kind_of_relation(relkind: &str) -> Relation {
     }
 }
 
-fn kind_of_column(base: i64) -> ColumnKind {
-    match u32::try_from(base).ok().and_then(Type::from_oid) {
+fn kind_of_column(base: u32) -> ColumnKind {
+    match Type::from_oid(base) {
         Some(Type::BOOL) => ColumnKind::Bool,
         Some(Type::INT2 | Type::INT4 | Type::INT8) => ColumnKind::Int,
         Some(Type::FLOAT4 | Type::FLOAT8) => ColumnKind::Float,
@@ -259,5 +268,6 @@ fn geometry(name: &str, spatial: &str, typmod: i32, indexed: bool) -> GeometryCo
         geometry_type: TYPES.get(kind as usize).copied().unwrap_or("GEOMETRY").to_owned(),
         sampled: false,
         indexed,
+        unlooked: None,
     }
 }

@@ -8,7 +8,32 @@ use tokio_postgres::error::SqlState;
 use crate::source::SourceError;
 
 /// The error's text with the server's message, which the driver's own text leaves out.
+/// It may quote values of rows, so that line breaks are escaped and its length is limited.
 pub(super) fn describe(error: &Error) -> String {
+    printable(&text_of(error))
+}
+
+/// One line of at most 1 KiB.
+fn printable(text: &str) -> String {
+    const LENGTH: usize = 1024;
+    let mut line = String::with_capacity(text.len().min(LENGTH));
+    for char in text.chars() {
+        let before = line.len();
+        if char.is_control() || matches!(char, '\u{2028}' | '\u{2029}') {
+            line.extend(char.escape_debug());
+        } else {
+            line.push(char);
+        }
+        if line.len() > LENGTH - '…'.len_utf8() {
+            line.truncate(before);
+            line.push('…');
+            break;
+        }
+    }
+    line
+}
+
+fn text_of(error: &Error) -> String {
     if let Some(db) = error.as_db_error() {
         let mut text = format!("{} (SQLSTATE {})", db.message(), db.code().code());
         for more in [db.detail(), db.hint()].into_iter().flatten() {
@@ -74,4 +99,17 @@ pub(super) fn is_transform_failure(error: &Error) -> bool {
     error.as_db_error().is_some_and(|db| {
         *db.code() == SqlState::INTERNAL_ERROR || db.message().contains("transform")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_one_short_line() {
+        assert_eq!(printable("a\nb\r\u{1b}[31m ä\"'"), "a\\nb\\r\\u{1b}[31m ä\"'");
+        let long = printable(&"ä".repeat(5000));
+        assert!(long.len() <= 1024 && long.len() > 1000 && long.ends_with("ä…"), "{}", long.len());
+        assert_eq!(printable(&"a".repeat(1021)).len(), 1021);
+    }
 }

@@ -1,5 +1,7 @@
 //! What a database holds that can be published.
 
+use std::collections::HashSet;
+
 use geo::Rect;
 
 /// The answer to [`PostgisSource::inventory`](super::PostgisSource::inventory).
@@ -11,6 +13,15 @@ pub struct Inventory {
     pub postgis_version: String,
     /// One entry for each geometry or geography column, ordered by schema, table, column.
     pub tables: Vec<SpatialTable>,
+    /// Those of `spatial_ref_sys`; empty when it could not be read.
+    pub srids: HashSet<i32>,
+}
+
+impl Inventory {
+    /// Some rows could not be looked at: another inventory may know more.
+    pub fn is_incomplete(&self) -> bool {
+        self.tables.iter().any(|table| table.geometry.unlooked.is_some())
+    }
 }
 
 /// A table or its like, with one of its geometry columns.
@@ -55,6 +66,9 @@ pub struct GeometryColumn {
     pub sampled: bool,
     /// A GiST, SP-GiST or BRIN index leads with the column; always `false` for views.
     pub indexed: bool,
+    /// Why no rows were looked at to learn the SRID, for example because another session had
+    /// locked the table.
+    pub unlooked: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +77,8 @@ pub struct Column {
     /// As `format_type` prints it, for example `character varying(20)`.
     pub type_name: String,
     pub kind: ColumnKind,
+    /// OID of the type, of the base type for a domain.
+    pub(super) base: u32,
 }
 
 /// What a column's values become in a tile.

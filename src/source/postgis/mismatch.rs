@@ -33,6 +33,16 @@ pub enum Mismatch {
     )]
     UnknownSrid { table: String },
     #[error(
+        "the rows of `{table}` could not be read to learn its SRID: {reason}; set `srid` and \
+         `geometry` type or try again"
+    )]
+    Unlooked { table: String, reason: String },
+    #[error(
+        "SRID {srid} of `{table}` is not in spatial_ref_sys: add its definition there with \
+         INSERT, or restore the rows that PostGIS came with"
+    )]
+    UnknownSystem { table: String, srid: i32 },
+    #[error(
         "`srid = {srid}` does not match `{table}`, whose geometry has SRID {found}: remove \
          `srid`, or transform the column"
     )]

@@ -7,6 +7,7 @@ mod error;
 mod fetch;
 mod filter;
 mod inventory;
+mod look;
 mod mismatch;
 mod names;
 mod numeric;
@@ -100,16 +101,28 @@ impl PostgisSource {
     /// The database can't be reached or has no PostGIS.
     pub async fn inventory(&self, schemas: Option<&[String]>) -> Result<Inventory, SourceError> {
         let connection = self.checkout().await?;
-        let inventory = discover::inventory(connection.client(), schemas);
-        let inventory = timeout(PATIENCE, inventory).await.map_err(|_| self.too_late())?;
-        connection.finish(&inventory);
-        match inventory {
-            Ok(Some(inventory)) => Ok(inventory),
-            Ok(None) => Err(SourceError::Query {
-                database: self.name.clone(),
-                reason: "it has no PostGIS: run CREATE EXTENSION postgis".to_owned(),
-            }),
-            Err(error) => Err(self.classify(&error)),
+        let catalogued = discover::catalogued(connection.client(), schemas);
+        let catalogued = timeout(PATIENCE, catalogued).await.map_err(|_| self.too_late())?;
+        let catalogued = match catalogued {
+            Ok(Some(catalogued)) => catalogued,
+            answer => {
+                connection.finish(&answer);
+                return Err(answer
+                    .err()
+                    .map_or_else(|| self.without_postgis(), |error| self.classify(&error)));
+            }
+        };
+        let (inventory, ended) = discover::look(connection.client(), catalogued).await;
+        if ended {
+            connection.finish(&Ok(()));
+        }
+        Ok(inventory)
+    }
+
+    fn without_postgis(&self) -> SourceError {
+        SourceError::Query {
+            database: self.name.clone(),
+            reason: "it has no PostGIS: run CREATE EXTENSION postgis".to_owned(),
         }
     }
 

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use super::inventory::Column;
+use tokio_postgres::types::Type;
+
+use super::inventory::{Column, ColumnKind};
 
 /// An identifier in double quotes.
 pub(super) fn quote(name: &str) -> String {
@@ -13,6 +15,22 @@ pub(super) fn quote(name: &str) -> String {
 /// `"schema"."name"`.
 pub(super) fn qualify(schema: &str, name: &str) -> String {
     format!("{}.{}", quote(schema), quote(name))
+}
+
+/// A string constant, whatever `standard_conforming_strings` says.
+pub(super) fn literal(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+/// A `bytea` constant.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let mut sql = String::from("pg_catalog.decode('");
+    for byte in bytes {
+        // Writing to a String can't fail.
+        let _ = write!(sql, "{byte:02x}");
+    }
+    sql.push_str("', 'hex')");
+    sql
 }
 
 /// One query of a layer, with and without a bounding box.
@@ -30,6 +48,8 @@ pub(super) struct Shape<'a> {
     pub(super) table: &'a str,
     pub(super) geometry: &'a str,
     pub(super) geography: bool,
+    /// Only points, which have no edges.
+    pub(super) points: bool,
     /// Of the layer's coordinates.
     pub(super) srid: i32,
     /// Of the rows' values: the same or 0.
@@ -47,10 +67,33 @@ impl Shape<'_> {
     /// The geometry as the rows have it, but without curves.
     fn plain(&self) -> String {
         let column = quote(self.geometry);
+        if self.geography {
+            return self.of_geography(&column);
+        }
         match self.curves {
             true => format!("{}({column})", self.function("ST_CurveToLine")),
             false => column,
         }
+    }
+
+    /// The geometry of a geography, whose edges are great circles, while those of a tile are
+    /// straight: long ones get points in between. Whoever's box is small has none.
+    fn of_geography(&self, column: &str) -> String {
+        /// Metres.
+        const LONG: u32 = 100_000;
+        /// Degrees; 94.6 km along the equator and less anywhere else.
+        const SHORT: f64 = 0.85;
+        let geometry = format!("{column}::{}", self.function("geometry"));
+        if self.points {
+            return geometry;
+        }
+        let [segmentize, length, diagonal] =
+            ["ST_Segmentize", "ST_Length2D", "ST_BoundingDiagonal"].map(|name| self.function(name));
+        let cast = self.function("geometry");
+        format!(
+            "CASE WHEN {length}({diagonal}({geometry})) > {SHORT} \
+             THEN {segmentize}({column}, {LONG})::{cast} ELSE {geometry} END"
+        )
     }
 
     /// `geometry` in degrees; `geometry` is an expression with the SRID of the rows.
@@ -70,12 +113,7 @@ impl Shape<'_> {
 
     /// The rows in degrees.
     pub(super) fn degree_rows(&self) -> Rows {
-        let plain = self.plain();
-        let geometry = match self.geography {
-            true => format!("{plain}::{}", self.function("geometry")),
-            false => plain,
-        };
-        self.rows(&self.to_degrees(&geometry))
+        self.rows(&self.to_degrees(&self.plain()))
     }
 
     /// One geometry in degrees: `$1` is one of [`plain_rows`](Self::plain_rows).
@@ -91,7 +129,7 @@ impl Shape<'_> {
             None => sql.push_str("NULL"),
         }
         // Writing to a String can't fail.
-        let _ = write!(sql, "::pg_catalog.int8, {geometry}::pg_catalog.bytea");
+        let _ = write!(sql, "::pg_catalog.int8, ({geometry})::pg_catalog.bytea");
         for column in self.columns {
             let _ = write!(sql, ", {}", property(column));
         }
@@ -115,12 +153,11 @@ impl Shape<'_> {
 /// The column, as text unless the tile needs its type or the driver knows it: other types cost
 /// the driver a query for their description.
 fn property(column: &Column) -> String {
-    use super::inventory::ColumnKind::Text;
-
     let name = quote(&column.name);
-    let base = column.type_name.split('(').next().unwrap_or_default();
-    let known = ["text", "character varying", "name", "json", "jsonb"].contains(&base);
-    if column.kind == Text && !known { format!("{name}::pg_catalog.text") } else { name }
+    let known = [Type::TEXT, Type::VARCHAR, Type::NAME, Type::JSON, Type::JSONB];
+    let as_text =
+        column.kind == ColumnKind::Text && known.iter().all(|known| known.oid() != column.base);
+    if as_text { format!("{name}::pg_catalog.text") } else { name }
 }
 
 /// A MULTIPOINT of degrees in another system, and that again in degrees.
@@ -137,7 +174,6 @@ pub(super) fn there_and_back(postgis: &str, srid: i32) -> Arc<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::postgis::ColumnKind;
 
     #[test]
     fn identifiers_are_quoted() {
@@ -146,14 +182,15 @@ mod tests {
 
     #[test]
     fn only_types_that_the_driver_does_not_know_are_cast() {
-        let column = |type_name: &str, kind| {
-            property(&Column { name: "a".to_owned(), type_name: type_name.to_owned(), kind })
+        let column = |base: Type, kind| {
+            let (name, type_name) = ("a".to_owned(), "any".to_owned());
+            property(&Column { name, type_name, kind, base: base.oid() })
         };
-        assert_eq!(column("integer", ColumnKind::Int), "\"a\"");
-        assert_eq!(column("character varying(20)", ColumnKind::Text), "\"a\"");
-        assert_eq!(column("mood", ColumnKind::Text), "\"a\"::pg_catalog.text");
-        assert_eq!(column("text[]", ColumnKind::Text), "\"a\"::pg_catalog.text");
-        assert_eq!(column("character(3)", ColumnKind::Text), "\"a\"::pg_catalog.text");
+        assert_eq!(column(Type::INT4, ColumnKind::Int), "\"a\"");
+        assert_eq!(column(Type::VARCHAR, ColumnKind::Text), "\"a\"");
+        for other in [Type::VARCHAR_ARRAY, Type::TEXT_ARRAY, Type::BPCHAR, Type::UUID] {
+            assert_eq!(column(other, ColumnKind::Text), "\"a\"::pg_catalog.text");
+        }
     }
 
     #[test]
@@ -163,6 +200,7 @@ mod tests {
             table: "\"public\".\"t\"",
             geometry: "geom",
             geography: false,
+            points: false,
             srid: 25832,
             row_srid: 0,
             curves: true,
@@ -171,8 +209,8 @@ mod tests {
         };
         assert_eq!(
             &*shape.degree_rows().within,
-            "SELECT NULL::pg_catalog.int8, \"gis\".ST_Transform(\"gis\".ST_SetSRID(\
-             \"gis\".ST_CurveToLine(\"geom\"), 25832), 4326)::pg_catalog.bytea \
+            "SELECT NULL::pg_catalog.int8, (\"gis\".ST_Transform(\"gis\".ST_SetSRID(\
+             \"gis\".ST_CurveToLine(\"geom\"), 25832), 4326))::pg_catalog.bytea \
              FROM \"public\".\"t\" WHERE \"geom\" OPERATOR(\"gis\".&&) \
              \"gis\".ST_MakeEnvelope($1, $2, $3, $4, 0)"
         );

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::TableSettings;
-use super::inventory::{Column, ColumnKind, Inventory, SpatialTable};
+use super::inventory::{Column, ColumnKind, GeometryColumn, Inventory, SpatialTable};
 use super::mismatch::Mismatch;
 use super::names::{closest, list, position};
 use super::sql::{Rows, Shape, qualify, there_and_back};
@@ -63,6 +63,10 @@ impl TableLayer {
         settings: &TableSettings,
     ) -> Result<Self, Mismatch> {
         let srid = srid(table, settings)?;
+        let known = srid == 3857 || srid == 4326;
+        if !known && !inventory.srids.is_empty() && !inventory.srids.contains(&srid) {
+            return Err(Mismatch::UnknownSystem { table: settings.table.clone(), srid });
+        }
         let id = id_column(table, settings)?;
         let columns = properties(table, settings, id.as_deref())?;
         let shape = Shape {
@@ -70,13 +74,13 @@ impl TableLayer {
             table: &table.qualified(),
             geometry: &table.geometry.name,
             geography: table.geometry.geography,
+            points: holds_points_only(&table.geometry),
             srid,
             row_srid: if table.geometry.srid == Some(0) { 0 } else { srid },
-            curves: !table.geometry.geography && can_hold_curves(&table.geometry.geometry_type),
+            curves: !table.geometry.geography && can_hold_curves(&table.geometry),
             id: id.as_deref(),
             columns: &columns,
         };
-        let known = srid == 3857 || srid == 4326;
         let rows = if known { shape.plain_rows() } else { shape.degree_rows() };
         let transform =
             (!known).then(|| Transform { plain: shape.plain_rows(), one: shape.one_in_degrees() });
@@ -143,6 +147,10 @@ fn srid(table: &SpatialTable, settings: &TableSettings) -> Result<i32, Mismatch>
         }
         (Some(srid), _) => Ok(srid),
         (None, Some(srid)) if srid != 0 => Ok(srid),
+        (None, _) if table.geometry.unlooked.is_some() => Err(Mismatch::Unlooked {
+            table: name(),
+            reason: table.geometry.unlooked.clone().unwrap_or_default(),
+        }),
         (None, _) => Err(Mismatch::UnknownSrid { table: name() }),
     }
 }
@@ -201,9 +209,10 @@ fn column<'a>(
     Err(Mismatch::NoColumn { table: settings.table.clone(), column: wanted.to_owned(), suggestion })
 }
 
-fn can_hold_curves(geometry_type: &str) -> bool {
-    matches!(
-        geometry_type,
+/// A sample of rows says nothing of the others.
+fn can_hold_curves(geometry: &GeometryColumn) -> bool {
+    let holds = matches!(
+        geometry.geometry_type.as_str(),
         "GEOMETRY"
             | "GEOMETRYCOLLECTION"
             | "CURVEPOLYGON"
@@ -211,5 +220,10 @@ fn can_hold_curves(geometry_type: &str) -> bool {
             | "CIRCULARSTRING"
             | "MULTICURVE"
             | "MULTISURFACE"
-    )
+    );
+    geometry.sampled || holds
+}
+
+fn holds_points_only(geometry: &GeometryColumn) -> bool {
+    !geometry.sampled && matches!(geometry.geometry_type.as_str(), "POINT" | "MULTIPOINT")
 }

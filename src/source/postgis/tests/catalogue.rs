@@ -216,7 +216,8 @@ async fn bounds_are_in_degrees() {
         "CREATE TABLE m AS SELECT st_transform(st_setsrid(st_point(i, i), 4326), 3857)
            ::geometry(Point, 3857) AS geom FROM generate_series(10, 20) i;
          CREATE TABLE d AS SELECT st_setsrid(st_point(i % 11 + 10, i % 11 + 10), 4326)
-           ::geometry(Point, 4326) AS geom FROM generate_series(1, 30000) i; ANALYZE d;
+           ::geometry(Point, 4326) AS geom FROM generate_series(1, 30000) i;
+         CREATE INDEX ON d USING gist (geom); ANALYZE d;
          CREATE TABLE u AS SELECT st_transform(st_setsrid(st_point(i, i), 4326), 32633)
            ::geometry(Point, 32633) AS geom FROM generate_series(10, 20) i;
          CREATE TABLE g AS SELECT st_point(i, i)::geography(Point, 4326) AS geom

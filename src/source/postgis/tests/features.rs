@@ -19,19 +19,22 @@ async fn every_type_of_column_has_its_value() {
         "CREATE EXTENSION hstore; CREATE TYPE mood AS ENUM ('sad', 'ok');
          CREATE TYPE pair AS (a int, b text);
          CREATE DOMAIN small AS int CHECK (VALUE < 100); CREATE DOMAIN tiny AS small;
-         CREATE DOMAIN feeling AS mood;
+         CREATE DOMAIN feeling AS mood; CREATE DOMAIN code AS varchar(9);
          CREATE TABLE t (geom geometry(Point, 3857), b bool, i2 int2, i4 int4, i8 int8, f4 float4,
            f8 float8, n numeric, nd numeric(10, 2), nlong numeric, nnan numeric, d date, ti time,
            ts timestamp, tz timestamptz, inf timestamptz, tx text, vc varchar(9), ch char(4),
            nm name, js json, jb jsonb, arr int[], e mood, u uuid, iv interval, h hstore, do1 tiny,
            fe feeling, pa pair, ip inet, bits bit(3), null_one text, nan float8,
-           by bytea, tv tsvector, other geometry, ra int4range, m money);
+           by bytea, tv tsvector, other geometry, ra int4range, m money,
+           vca varchar(9)[], cha char(3)[], nda numeric(5, 2)[], ts3 timestamp(3), dv code,
+           tsa timestamp(0)[]);
          INSERT INTO t VALUES ('SRID=3857;POINT(1 2)', true, -2, 3, 9007199254740993, 0.5, 1e300,
            1.25, 7.10, 12345678901234567.89, 'NaN', '2026-01-02', '03:04:05',
            '2026-01-02 03:04:05.678', '2026-01-02 03:04:05.000001+02', 'infinity', 'ä''b', 'vc',
            'ch', 'nm', '{\"a\": 1}', '{\"b\":[1]}', '{1,2}', 'ok',
            '00000000-0000-0000-0000-00000000000a', '1 day', 'k=>v', 42, 'sad', '(1,x)', '10.0.0.1',
-           '101', NULL, 'NaN', '\\xff', 'a b', 'SRID=3857;POINT(0 0)', '[1,3)', 2)",
+           '101', NULL, 'NaN', '\\xff', 'a b', 'SRID=3857;POINT(0 0)', '[1,3)', 2, '{a,\"b c\"}', '{x}', '{1.5,2}', '2026-01-02 03:04:05.6789', 'code',
+           '{2026-01-02 03:04:05}')",
     )
     .await;
     let expected = [
@@ -67,6 +70,12 @@ async fn every_type_of_column_has_its_value() {
         ("nan", "NaN"),
         ("ra", "'[1,3)'"),
         ("m", "'$2.00'"),
+        ("vca", "'{a,\"b c\"}'"),
+        ("cha", "'{\"x  \"}'"),
+        ("nda", "'{1.50,2.00}'"),
+        ("ts3", "'2026-01-02T03:04:05.679Z'"),
+        ("dv", "'code'"),
+        ("tsa", "'{\"2026-01-02 03:04:05\"}'"),
     ];
     let settings = TableSettings { geometry: Some("geom".into()), ..table("t") };
     let found = values(&db.source(), &settings).await;

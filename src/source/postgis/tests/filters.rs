@@ -129,6 +129,43 @@ async fn geography_finds_the_rows_of_a_tile_across_the_antimeridian_too() {
 }
 
 #[tokio::test]
+async fn long_edges_of_geography_are_drawn_where_they_are_found() {
+    let db = TestDatabase::new().await;
+    db.sql(
+        "CREATE TABLE g (id int PRIMARY KEY, geom geography);
+         INSERT INTO g VALUES (1, 'POLYGON((-60 50,60 50,60 70,-60 70,-60 50))'),
+           (2, 'LINESTRING(-80 40,80 45)'), (3, 'LINESTRING(0 0,0.1 0.1)'), (4, 'POINT(1 1)'),
+           (5, 'MULTILINESTRING((10 -60,50 -60),(20 1,21 1))'), (6, 'POINT EMPTY');
+         CREATE INDEX ON g USING gist (geom)",
+    )
+    .await;
+    let source = db.source();
+    let layer = layer(&source, &table("g")).await;
+    let all = fetch(&source, &layer, (0, 0, 0)).await;
+    for row in &all.rows {
+        let sql = "SELECT ST_Segmentize(geom, 100000)::geometry::bytea FROM g WHERE id = $1";
+        let id = i32::try_from(row.id.unwrap()).unwrap();
+        let expected = db.client.query_one(sql, &[&id]).await.unwrap().get::<_, Vec<u8>>(0);
+        assert!(row.geometry.as_ref() == Some(&expected), "{id}");
+    }
+    for z in 3..=6u8 {
+        for (x, y) in (0..1u32 << z).flat_map(|x| (0..1u32 << z).map(move |y| (x, y))) {
+            if z > 3 && (x + 3 * y) % 23 != 0 {
+                continue;
+            }
+            let found = fetch(&source, &layer, (z, x, y)).await.ids(0);
+            let truth = format!(
+                "SELECT id::int8 FROM g, st_transform(st_tileenvelope({z}, {x}, {y}), 4326) tile
+                 WHERE st_intersects(st_segmentize(geom, 100000)::geometry, tile)"
+            );
+            for id in db.ids(&truth).await {
+                assert!(found.contains(&id), "{z}/{x}/{y} lacks {id}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn filters_use_the_index() {
     let db = TestDatabase::new().await;
     for (name, kind) in [

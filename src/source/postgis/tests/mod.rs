@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod connections;
+mod discovery;
 mod features;
 mod filters;
 mod tls;
