@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use geo::{BoundingRect, Coord};
+use geo::BoundingRect;
 
+use super::shapes::{at_box_edge, shapes_differ};
 use super::truth::Table;
 use crate::support::tile::{Feature, Layer, Property};
 
@@ -32,7 +33,7 @@ pub fn compare(
         };
         wrong.extend(properties_differ(table, feature, other).map(|d| format!("{key}: {d}")));
         if !is_repaired(feature) {
-            wrong.extend(shapes_differ(feature, other).map(|d| format!("{key}: {d}")));
+            wrong.extend(shapes_differ(feature, other).into_iter().map(|d| format!("{key}: {d}")));
         }
     }
     for (key, feature) in &theirs {
@@ -100,55 +101,12 @@ fn properties_differ(table: &Table, ours: &Feature, theirs: &Feature) -> Option<
     (!differ.is_empty()).then(|| differ.join(", "))
 }
 
-fn shapes_differ(ours: &Feature, theirs: &Feature) -> impl Iterator<Item = String> {
-    points_differ(ours, theirs)
-        .into_iter()
-        .chain(lines_differ(ours, theirs))
-        .chain(areas_differ(ours, theirs))
-}
-
-/// Points agree within a unit, but for those whose rounding decides whether they are inside.
-fn points_differ(ours: &Feature, theirs: &Feature) -> Option<String> {
-    let inner = |feature: &Feature| {
-        let mut points: Vec<_> = feature
-            .points
-            .iter()
-            .filter(|point| !at_box_edge(**point))
-            .map(|p| (p.x as i64, p.y as i64))
-            .collect();
-        points.sort_unstable();
-        // Points of one feature that share a place are one point for us.
-        points.dedup();
-        points
-    };
-    let (a, b) = (inner(ours), inner(theirs));
-    let near =
-        |(a, b): (&(i64, i64), &(i64, i64))| (a.0 - b.0).abs() <= 1 && (a.1 - b.1).abs() <= 1;
-    let same = a.len() == b.len() && a.iter().zip(&b).all(near);
-    (!same).then(|| format!("points {a:?} instead of {b:?}"))
-}
-
-/// Each vertex may be a unit off in x and in y, which moves the ends of two segments.
-fn lines_differ(ours: &Feature, theirs: &Feature) -> Option<String> {
-    let (a, b) = (ours.length(), theirs.length());
-    let vertices = |feature: &Feature| feature.lines.iter().map(|line| line.0.len()).sum::<usize>();
-    let allowed = 3.0 * vertices(ours).max(vertices(theirs)) as f64;
-    ((a - b).abs() > allowed).then(|| format!("length {a} instead of {b} (allowed: {allowed})"))
-}
-
-/// Each vertex may be a unit off, which sweeps at most a unit times the border's length.
-fn areas_differ(ours: &Feature, theirs: &Feature) -> Option<String> {
-    let (a, b) = (ours.area(), theirs.area());
-    let allowed = 1.0 + ours.perimeter().max(theirs.perimeter());
-    ((a - b).abs() > allowed).then(|| format!("area {a} instead of {b} (allowed: {allowed})"))
-}
-
 /// Whether rounding alone decides that the feature is in the tile: a line no larger than a unit,
 /// a polygon thinner than a unit on average, or what only touches the buffered box's border.
 fn may_vanish(feature: &Feature) -> bool {
     let touching = |r: geo::Rect<f64>| {
         let thin = r.width().min(r.height()) <= 1.0;
-        thin && at_box_edge(r.min()) && at_box_edge(r.max())
+        thin && at_box_edge(r.min(), 1.0) && at_box_edge(r.max(), 1.0)
     };
     match feature {
         Feature { polygons, .. } if !polygons.is_empty() => {
@@ -158,11 +116,6 @@ fn may_vanish(feature: &Feature) -> bool {
             let rects = lines.iter().filter_map(BoundingRect::bounding_rect);
             rects.into_iter().all(|r| r.width().max(r.height()) <= 1.0 || touching(r))
         }
-        _ => feature.points.iter().all(|point| at_box_edge(*point)),
+        _ => feature.points.iter().all(|point| at_box_edge(*point, 1.0)),
     }
-}
-
-fn at_box_edge(coord: Coord<f64>) -> bool {
-    let near = |v: f64| v <= -63.0 || v >= 4159.0;
-    near(coord.x) || near(coord.y)
 }

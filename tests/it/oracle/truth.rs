@@ -13,6 +13,7 @@ pub struct Table {
     pub schema: String,
     pub name: String,
     pub geometry: String,
+    is_geography: bool,
     id: Option<String>,
     columns: Vec<Column>,
 }
@@ -38,9 +39,14 @@ impl Table {
     ///
     /// Latitudes stop at 89.9°, as Tesela's do: the poles have no place in Web Mercator. Degrees
     /// are scaled around the projection because PROJ wraps longitudes beyond 180°, which would
-    /// tear a polygon apart that crosses the antimeridian.
+    /// tear a polygon apart that crosses the antimeridian. Edges of geography are great circles:
+    /// they get a vertex every 100 km.
     fn rows(&self) -> String {
-        let geometry = format!("t.{}::geometry", quoted(&self.geometry));
+        let column = format!("t.{}", quoted(&self.geometry));
+        let geometry = match self.is_geography {
+            true => format!("ST_Segmentize({column}, 100000)::geometry"),
+            false => format!("{column}::geometry"),
+        };
         let known = format!(
             "CASE WHEN ST_SRID({geometry}) = 0 THEN ST_SetSRID({geometry}, 4326) ELSE {geometry} END"
         );
@@ -104,7 +110,7 @@ impl Column {
 /// Every geometry and geography column of the fixture schemas.
 pub fn tables(client: &mut Client) -> Vec<Table> {
     let columns = "
-        SELECT n.nspname::text, c.relname::text, a.attname::text, c.oid
+        SELECT n.nspname::text, c.relname::text, a.attname::text, c.oid, t.typname = 'geography'
         FROM pg_class c
         JOIN pg_namespace n ON n.oid = c.relnamespace
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -122,6 +128,7 @@ pub fn tables(client: &mut Client) -> Vec<Table> {
                 schema: row.get(0),
                 name: row.get(1),
                 geometry: row.get(2),
+                is_geography: row.get(4),
                 columns: properties(client, oid, id.as_deref()),
                 id,
             }
