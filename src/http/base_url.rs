@@ -54,7 +54,7 @@ fn valid_host(host: &str) -> Option<&str> {
     let authority: Authority = host.parse().ok()?;
     let plain =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
-    let port = authority.port().is_none_or(|port| port.as_str().parse::<u16>().is_ok());
+    let port = authority.host().len() == host.len() || authority.port_u16().is_some();
     let named = authority.host().chars().any(|c| c.is_ascii_alphanumeric());
     (named && port && host.len() <= MAX_HOST && host.chars().all(plain)).then_some(host)
 }

@@ -86,7 +86,12 @@ fn server_cache_and_database_values_have_ranges() {
         (
             "databases.main",
             "url = \"postgres://h\"\npool_max = 0",
-            "databases.main.pool_max: expected an integer of at least 1, got 0",
+            "databases.main.pool_max: expected an integer from 1 to 1000, got 0",
+        ),
+        (
+            "databases.main",
+            "url = \"postgres://h\"\npool_max = 4294967295",
+            "databases.main.pool_max: expected an integer from 1 to 1000, got 4294967295",
         ),
         (
             "databases.main",
