@@ -11,6 +11,7 @@ mod look;
 mod mismatch;
 mod names;
 mod numeric;
+mod one_by_one;
 mod pool;
 mod rows;
 mod settings;
@@ -169,10 +170,10 @@ impl PostgisSource {
         let started = Instant::now();
         let connection = self.pool.checkout(deadline).await;
         stats.queue += started.elapsed();
-        let connection = connection?;
+        let mut connection = connection?;
         let started = Instant::now();
         let fetched =
-            timeout_at(deadline.instant(), fetch::fetch(&connection, requests, sink)).await;
+            timeout_at(deadline.instant(), fetch::fetch(&mut connection, requests, sink)).await;
         stats.db += started.elapsed();
         stats.rows = sink.rows();
         let fetched = fetched.map_err(|_| self.too_late())?;
