@@ -83,6 +83,12 @@ impl PostgisSource {
         self.pool.state()
     }
 
+    /// Every connection that the pool may open is in use: a query that finds none free says
+    /// nothing about the database.
+    pub fn is_busy(&self) -> bool {
+        self.pool.is_busy()
+    }
+
     /// One round trip to the database.
     ///
     /// # Errors

@@ -202,6 +202,11 @@ fn column<'a>(
     if let Some(index) = position(names.clone(), wanted) {
         return Ok(&table.columns[index]);
     }
+    let geometries = table.geometries.iter().map(String::as_str);
+    if position(geometries, wanted).is_some() {
+        let (table, column) = (settings.table.clone(), wanted.to_owned());
+        return Err(Mismatch::GeometryProperty { table, column });
+    }
     let suggestion = match closest(names.clone(), wanted) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("it has {}", list(names)),
