@@ -154,6 +154,10 @@ fn relation(row: &Row, found: &mut Vec<Found>) -> Result<(), Error> {
     let pages = row.try_get(5)?;
     let columns: Vec<Column> =
         attributes.iter().filter(|one| !is_excluded(one)).map(|one| one.column.clone()).collect();
+    let geometries: Vec<String> = (attributes.iter())
+        .filter(|one| one.spatial.is_some())
+        .map(|one| one.column.name.clone())
+        .collect();
     let primary_key = key.filter(|key| {
         columns.iter().any(|column| column.name == *key && column.kind == ColumnKind::Int)
     });
@@ -167,6 +171,7 @@ fn relation(row: &Row, found: &mut Vec<Found>) -> Result<(), Error> {
             comment: row.try_get(3)?,
             geometry: geometry(name, spatial, attribute.typmod, indexed.contains(name)),
             columns: columns.clone(),
+            geometries: geometries.clone(),
             primary_key: primary_key.clone(),
             estimated_rows: estimated_rows(tuples, pages),
             bounds: None,

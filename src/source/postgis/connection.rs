@@ -9,7 +9,7 @@ use futures_util::TryStreamExt;
 use lru::LruCache;
 use parking_lot::Mutex;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Error, Row, Statement};
+use tokio_postgres::{Client, Error, Row, Statement, Transaction};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::{describe, is_stale_plan};
@@ -40,6 +40,11 @@ impl Connection {
         &self.client
     }
 
+    /// A transaction, for which nobody else may use the connection.
+    pub(super) async fn transaction(&mut self) -> Result<Transaction<'_>, Error> {
+        self.client.build_transaction().read_only(true).start().await
+    }
+
     /// Tells the server to stop what the abandoned connection still runs: its work is wasted.
     pub(super) fn cancel(&self) {
         let token = self.client.cancel_token();
@@ -68,22 +73,6 @@ impl Connection {
             }
             result => result,
         }
-    }
-
-    /// The first column of the statement's only row.
-    pub(super) async fn bytes(
-        &self,
-        sql: &Arc<str>,
-        parameters: &[Parameter<'_>],
-    ) -> Result<Option<Vec<u8>>, Error> {
-        let mut value = None;
-        let mut failure = None;
-        self.rows(sql, parameters, |row, _| match row.try_get(0) {
-            Ok(bytes) => value = bytes,
-            Err(error) => failure = Some(error),
-        })
-        .await?;
-        failure.map_or(Ok(value), Err)
     }
 
     async fn drain(

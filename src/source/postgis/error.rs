@@ -101,6 +101,15 @@ pub(super) fn is_transform_failure(error: &Error) -> bool {
     })
 }
 
+/// PostGIS doesn't know one of the systems, whatever the coordinates.
+pub(super) fn is_unknown_system(error: &Error) -> bool {
+    error.as_db_error().is_some_and(|db| {
+        ["spatial_ref_sys", "could not form projection"]
+            .iter()
+            .any(|text| db.message().contains(text))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

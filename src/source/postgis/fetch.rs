@@ -2,22 +2,19 @@
 
 use std::sync::Arc;
 
-use futures_util::StreamExt;
-use futures_util::{future, stream};
+use futures_util::future;
 use parking_lot::Mutex;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Error, Row};
 
 use super::connection::{Connection, Parameter, Prepared};
-use super::error::is_transform_failure;
-use super::filter::{self, Filter};
+use super::error::{is_transform_failure, is_unknown_system};
+use super::filter::{self, Filter, Trip};
+use super::one_by_one::one_by_one;
 use super::rows::{RowFeature, raw};
 use super::sql::Rows;
-use super::table::{Area, TableLayer, Transform};
+use super::table::{Area, TableLayer};
 use crate::source::{LayerRequest, SourceLayer, TileSink};
-
-/// Geometries on their way through the database at once when they are transformed one by one.
-const TRANSFORMS_AT_ONCE: usize = 64;
 
 /// The sink, shared by the layers' streams. Locked for one row at a time, by one task: never
 /// contended.
@@ -35,13 +32,20 @@ impl<'a> SharedSink<'a> {
         self.sink.lock().1
     }
 
-    fn feature(&self, index: usize, feature: &RowFeature<'_>) {
+    pub(super) fn feature(&self, index: usize, feature: &RowFeature<'_>) {
         let mut sink = self.sink.lock();
         sink.0.feature(index, feature);
         sink.1 += 1;
     }
 
-    fn untransformable(&self, index: usize) {
+    /// Forgets a layer's rows, of which there were `rows`.
+    fn restart(&self, index: usize, rows: u64) {
+        let mut sink = self.sink.lock();
+        sink.0.restart(index);
+        sink.1 -= rows;
+    }
+
+    pub(super) fn untransformable(&self, index: usize) {
         let mut sink = self.sink.lock();
         sink.0.untransformable(index);
         sink.1 += 1;
@@ -51,17 +55,41 @@ impl<'a> SharedSink<'a> {
 /// Sends every layer's statement at once and takes their rows as they come. All streams run to
 /// their end even if one fails, so that the connection can be used again.
 pub(super) async fn fetch(
-    connection: &Connection,
+    connection: &mut Connection,
     requests: &[LayerRequest<'_>],
     sink: &SharedSink<'_>,
 ) -> Result<(), Error> {
+    let shared = &*connection;
     let layers = requests.iter().enumerate().map(|(index, request)| {
         let SourceLayer::Postgis(table) = request.layer;
-        Layer { connection, table, request, index, sink }.fetch()
+        Layer { connection: shared, table, request, index, sink }.fetch()
     });
     // Each stream must be polled while the others wait: the driver reads no further as long as
     // one of them leaves its rows.
-    future::join_all(layers).await.into_iter().collect()
+    let ends: Result<Vec<End>, Error> = future::join_all(layers).await.into_iter().collect();
+    for (index, (end, request)) in ends?.into_iter().zip(requests).enumerate() {
+        let SourceLayer::Postgis(table) = request.layer;
+        if let (End::Untransformable(filter), Some(transform)) = (end, &table.transform) {
+            one_by_one(connection, transform, &filter, index, sink).await?;
+        }
+    }
+    Ok(())
+}
+
+/// How a layer's stream ended.
+enum End {
+    Complete,
+    /// At a row that can't be transformed; the sink has none of the layer's rows.
+    Untransformable(Filter),
+}
+
+/// Values of a query's parameters.
+pub(super) fn parameters(filter: &Filter) -> Vec<Parameter<'_>> {
+    match filter {
+        Filter::Everything | Filter::Nothing => Vec::new(),
+        Filter::Envelope(edges) => edges.iter().map(|edge| (edge as _, Type::FLOAT8)).collect(),
+        Filter::Polygon(ewkb) => vec![(ewkb, Type::BYTEA)],
+    }
 }
 
 /// One layer of the tile.
@@ -74,11 +102,24 @@ struct Layer<'a, 's> {
 }
 
 impl Layer<'_, '_> {
-    async fn fetch(self) -> Result<(), Error> {
+    async fn fetch(self) -> Result<End, Error> {
         let filter = self.filter().await?;
-        match &self.table.transform {
-            None => self.stream(&self.table.rows, &filter).await,
-            Some(transform) => self.transformed(transform, &filter).await,
+        if filter == Filter::Nothing {
+            return Ok(End::Complete);
+        }
+        let mut sent = 0;
+        let done = self.run(&self.table.rows, &filter, |row, prepared| {
+            let feature = RowFeature { row: &row, decoders: &prepared.decoders, geometry: None };
+            self.sink.feature(self.index, &feature);
+            sent += 1;
+        });
+        match done.await {
+            // A row that can't be transformed ends the statement after any number of others.
+            Err(error) if self.table.transform.is_some() && is_transform_failure(&error) => {
+                self.sink.restart(self.index, sent);
+                Ok(End::Untransformable(filter))
+            }
+            done => done.map(|()| End::Complete),
         }
     }
 
@@ -90,87 +131,39 @@ impl Layer<'_, '_> {
             Area::Transformed { there_and_back } => there_and_back,
         };
         let grid = filter::grid(self.request);
-        let points = filter::ewkb_multipoint(4326, &grid);
-        let mut filter = Filter::None;
-        let parameters: [Parameter<'_>; 1] = [(&points, Type::BYTEA)];
-        let transformed = self.connection.rows(there_and_back, &parameters, |row, _| {
+        let z = self.request.tile.z();
+        match self.trips(there_and_back, &grid).await {
+            Ok(trips) => Ok(filter::transformed(z, &grid, &trips)),
+            Err(error) if is_unknown_system(&error) || !is_transform_failure(&error) => Err(error),
+            Err(_) if z < filter::NARROW_FROM => Ok(Filter::Everything),
+            // One point that the system can't express fails them all.
+            Err(_) => {
+                let alone = grid.iter().map(|point| async move {
+                    let trip = self.trips(there_and_back, std::slice::from_ref(point)).await;
+                    match trip {
+                        Ok(trip) => Ok(trip.into_iter().next().flatten()),
+                        Err(error) if is_transform_failure(&error) => Ok(None),
+                        Err(error) => Err(error),
+                    }
+                });
+                let trips: Result<Vec<Trip>, Error> =
+                    future::join_all(alone).await.into_iter().collect();
+                Ok(filter::transformed(z, &grid, &trips?))
+            }
+        }
+    }
+
+    /// Transforms points of the tile to the rows' system and back.
+    async fn trips(&self, sql: &Arc<str>, grid: &[(f64, f64)]) -> Result<Vec<Trip>, Error> {
+        let points = filter::ewkb_multipoint(4326, grid);
+        let mut trips = Vec::new();
+        let each = |row: Row, _: &Arc<Prepared>| {
             if let (Some(there), Some(back)) = (raw(&row, 0), raw(&row, 1)) {
-                filter = filter::transformed(&grid, there, back);
+                trips = filter::trips(there, back);
             }
-        });
-        match transformed.await {
-            // The tile reaches beyond what the rows' system can express.
-            Err(error) if is_transform_failure(&error) => Ok(Filter::None),
-            Err(error) => Err(error),
-            Ok(()) => Ok(filter),
-        }
-    }
-
-    /// Rows that need nothing more from the database.
-    async fn stream(&self, rows: &Rows, filter: &Filter) -> Result<(), Error> {
-        self.run(rows, filter, |row, prepared| {
-            let feature = RowFeature { row: &row, decoders: &prepared.decoders, geometry: None };
-            self.sink.feature(self.index, &feature);
-        })
-        .await
-    }
-
-    /// Rows that the database transforms. One that can't be ends the statement after any number
-    /// of others, so they are kept back until all have come.
-    async fn transformed(&self, transform: &Transform, filter: &Filter) -> Result<(), Error> {
-        let mut kept = Vec::new();
-        let done = self
-            .run(&self.table.rows, filter, |row, prepared| kept.push((row, prepared.clone())))
-            .await;
-        match done {
-            Ok(()) => {
-                for (row, prepared) in &kept {
-                    let feature = RowFeature { row, decoders: &prepared.decoders, geometry: None };
-                    self.sink.feature(self.index, &feature);
-                }
-                Ok(())
-            }
-            Err(error) if is_transform_failure(&error) => {
-                drop(kept);
-                self.one_by_one(transform, filter).await
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The slow way around a row that can't be transformed: it alone is left out.
-    async fn one_by_one(&self, transform: &Transform, filter: &Filter) -> Result<(), Error> {
-        let mut kept: Vec<(Row, Arc<Prepared>)> = Vec::new();
-        self.run(&transform.plain, filter, |row, prepared| kept.push((row, prepared.clone())))
-            .await?;
-        let geometries: Vec<_> =
-            kept.iter().map(|(row, _)| self.geometry_in_degrees(transform, row)).collect();
-        let mut geometries = stream::iter(geometries).buffered(TRANSFORMS_AT_ONCE);
-        let mut failure = None;
-        for (row, prepared) in &kept {
-            match geometries.next().await {
-                Some(Ok(geometry)) => {
-                    let geometry = geometry.as_deref();
-                    let feature = RowFeature { row, decoders: &prepared.decoders, geometry };
-                    self.sink.feature(self.index, &feature);
-                }
-                Some(Err(error)) if is_transform_failure(&error) => {
-                    self.sink.untransformable(self.index);
-                }
-                Some(Err(error)) => failure = failure.or(Some(error)),
-                None => break,
-            }
-        }
-        failure.map_or(Ok(()), Err)
-    }
-
-    async fn geometry_in_degrees(
-        &self,
-        transform: &Transform,
-        row: &Row,
-    ) -> Result<Option<Vec<u8>>, Error> {
-        let Some(geometry) = raw(row, 1) else { return Ok(None) };
-        self.connection.bytes(&transform.one, &[(&geometry, Type::BYTEA)]).await
+        };
+        self.connection.rows(sql, &[(&points, Type::BYTEA)], each).await?;
+        Ok(trips)
     }
 
     async fn run(
@@ -179,16 +172,6 @@ impl Layer<'_, '_> {
         filter: &Filter,
         each: impl FnMut(Row, &Arc<Prepared>),
     ) -> Result<(), Error> {
-        match filter {
-            Filter::None => self.connection.rows(&rows.all, &[], each).await,
-            Filter::Envelope(edges) => {
-                let parameters: [Parameter<'_>; 4] =
-                    std::array::from_fn(|edge| (&edges[edge] as _, Type::FLOAT8));
-                self.connection.rows(&rows.within, &parameters, each).await
-            }
-            Filter::Polygon(ewkb) => {
-                self.connection.rows(&rows.within, &[(ewkb, Type::BYTEA)], each).await
-            }
-        }
+        self.connection.rows(rows.under(filter), &parameters(filter), each).await
     }
 }

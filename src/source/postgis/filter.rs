@@ -9,7 +9,9 @@ use crate::tile::mercator::{MAX_LATITUDE, unproject};
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Filter {
     /// All rows: right for every tile, if slow.
-    None,
+    Everything,
+    /// No row can show in the tile.
+    Nothing,
     /// An envelope in the rows' own system: west, south, east, north.
     Envelope([f64; 4]),
     /// A polygon on the sphere, as EWKB.
@@ -65,7 +67,7 @@ pub(super) fn geography(request: &LayerRequest<'_>, srid: i32) -> Filter {
     const EDGE: u32 = 16;
     let area = area_in_degrees(request);
     if area.width() > 90.0 {
-        return Filter::None;
+        return Filter::Everything;
     }
     // With 16 chords to an edge a great circle leaves the parallel by less than 1/4096 of the
     // tile's width.
@@ -90,14 +92,20 @@ fn wrap(lon: f64) -> f64 {
     if (-180.0..=180.0).contains(&lon) { lon } else { (lon + 180.0).rem_euclid(360.0) - 180.0 }
 }
 
+/// Steps of a grid along the side of a tile that is small on the globe.
+const STEPS: u32 = 4;
+
 /// Points all over a tile's area in degrees: chords of an edge are short enough for the margin of
 /// [`transformed`] at any zoom.
 pub(super) fn grid(request: &LayerRequest<'_>) -> Vec<(f64, f64)> {
-    let steps = if request.tile.z() < 6 { 16 } else { 4 };
+    /// Rows come with longitudes in −180…180 and aren't wrapped, so that a buffer beyond holds
+    /// none. At the very edge projections may choose the other side.
+    const EDGE: f64 = 180.0 - 1e-9;
+    let steps = if request.tile.z() < NARROW_FROM { 16 } else { STEPS };
     let area = area(request);
     grid_of(area, steps, |x, y| {
         let (lon, lat) = unproject(x, y);
-        (wrap(lon), lat)
+        (lon.clamp(-EDGE, EDGE), lat)
     })
 }
 
@@ -118,28 +126,60 @@ pub(super) fn grid_of(
         .collect()
 }
 
-/// The envelope of a tile's grid after its transformation into the rows' system. `there` are
-/// the transformed points and `back` those again in degrees, both as EWKB: where they don't
-/// come back to where they were, the system doesn't reach that far and the envelope says nothing.
-pub(super) fn transformed(grid: &[(f64, f64)], there: &[u8], back: &[u8]) -> Filter {
-    let (Some(there), Some(back)) = (ewkb_points(there), ewkb_points(back)) else {
-        return Filter::None;
-    };
-    if there.len() != grid.len() || back.len() != grid.len() {
-        return Filter::None;
+/// A point in the rows' system and that again in degrees; `None` where it can't be expressed.
+pub(super) type Trip = Option<[(f64, f64); 2]>;
+
+/// The trips of points from two MULTIPOINTs in EWKB.
+pub(super) fn trips(there: &[u8], back: &[u8]) -> Vec<Trip> {
+    match (ewkb_points(there), ewkb_points(back)) {
+        (Some(there), Some(back)) if there.len() == back.len() => {
+            there.into_iter().zip(back).map(|(there, back)| Some([there, back])).collect()
+        }
+        _ => Vec::new(),
     }
-    let Some(bounds) = finite_bounds(&there) else { return Filter::None };
+}
+
+/// From this zoom on, a tile that its rows' system doesn't reach wholly is no reason to read
+/// the whole table.
+pub(super) const NARROW_FROM: u8 = 6;
+
+/// The envelope of a tile's grid after its trip into the rows' system. Where points don't come
+/// back to where they were, the system doesn't reach that far.
+///
+/// If none comes back, nothing of that system is in the tile: coordinates that show there would
+/// transform to a point of the tile, and that point back to them.
+pub(super) fn transformed(z: u8, grid: &[(f64, f64)], trips: &[Trip]) -> Filter {
+    if trips.len() != grid.len() {
+        return Filter::Everything;
+    }
     let extent = finite_bounds(grid).map_or(0.0, |grid| grid.height());
-    let tolerance = extent / 100.0 + 1e-9;
-    let returned = grid.iter().zip(&back).all(|(from, to)| {
+    // Inverse projections are exact to centimetres; what doesn't come back misses by more.
+    let tolerance = extent / 100.0 + 1e-4;
+    let mut error = 0.0f64;
+    let mut reached = Vec::with_capacity(grid.len());
+    for (from, trip) in grid.iter().zip(trips) {
+        let Some([there, to]) = *trip else { continue };
         let lon = (from.0 - to.0).rem_euclid(360.0);
-        lon.min(360.0 - lon) <= tolerance && (from.1 - to.1).abs() <= tolerance
-    });
-    if !returned {
-        return Filter::None;
+        let miss = lon.min(360.0 - lon).max((from.1 - to.1).abs());
+        if miss <= tolerance && there.0.is_finite() && there.1.is_finite() {
+            error = error.max(miss);
+            reached.push(there);
+        }
     }
-    // Sixteen chords of a full circle stay within 1 % of its width.
-    let margin = 0.05 * bounds.width().max(bounds.height());
+    let all = reached.len() == grid.len();
+    if !all && z < NARROW_FROM {
+        return Filter::Everything;
+    }
+    let Some(bounds) = finite_bounds(&reached) else { return Filter::Nothing };
+    let size = bounds.width().max(bounds.height());
+    let margin = match (all, size > 0.0) {
+        // Sixteen chords of a full circle stay within 1 % of its width.
+        (true, _) => (0.05 + 2.0 * error / extent.max(f64::MIN_POSITIVE)) * size,
+        // Two neighbours show how long a step is, and the tile is `STEPS` long.
+        (false, true) => f64::from(STEPS) * size,
+        // A lone point shows nothing.
+        (false, false) => return Filter::Everything,
+    };
     let shift = Coord { x: margin, y: margin };
     envelope(Rect::new(bounds.min() - shift, bounds.max() + shift))
 }
@@ -239,20 +279,28 @@ mod tests {
     }
 
     #[test]
-    fn points_that_do_not_come_back_leave_no_filter() {
-        let grid = [(0.0, 0.0), (10.0, 10.0)];
-        let there = ewkb_multipoint(32633, &[(500.0, 600.0), (700.0, 900.0)]);
-        let back = |lon| ewkb_multipoint(4326, &[(0.0, 0.0), (lon, 10.0)]);
-        let Filter::Envelope([west, ..]) = transformed(&grid, &there, &back(10.0)) else {
-            panic!()
+    fn points_that_do_not_come_back_widen_the_filter_or_leave_none() {
+        let grid = [(0.0, 0.0), (10.0, 0.0), (10.0, 10.0)];
+        let there = [(500.0, 600.0), (700.0, 600.0), (700.0, 900.0)];
+        let back = |lons: [f64; 3]| -> Vec<Trip> {
+            (0..3).map(|i| Some([there[i], (lons[i], grid[i].1)])).collect()
         };
-        assert!(west < 500.0);
-        let turned = transformed(&grid, &there, &back(370.0));
-        assert!(matches!(turned, Filter::Envelope(_)));
-        assert_eq!(transformed(&grid, &there, &back(20.0)), Filter::None);
-        let infinite = ewkb_multipoint(32633, &[(f64::INFINITY, 600.0), (700.0, 900.0)]);
-        assert_eq!(transformed(&grid, &infinite, &back(10.0)), Filter::None);
-        assert_eq!(transformed(&grid, &[], &back(10.0)), Filter::None);
+        let envelope = |lons, z| match transformed(z, &grid, &back(lons)) {
+            Filter::Envelope(edges) => edges,
+            filter => panic!("{filter:?}"),
+        };
+        assert_eq!(envelope([0.0, 10.0, 10.0], 0), [485.0, 585.0, 715.0, 915.0]);
+        assert_eq!(envelope([0.0, 370.0, 10.0], 0), [485.0, 585.0, 715.0, 915.0]);
+        assert_eq!(envelope([0.0, 10.0, 20.0], 6), [-300.0, -200.0, 1500.0, 1400.0]);
+        let filter = |lons, z| transformed(z, &grid, &back(lons));
+        assert_eq!(filter([0.0, 10.0, 20.0], 5), Filter::Everything);
+        assert_eq!(filter([1.0, 11.0, 10.0], 6), Filter::Everything);
+        assert_eq!(filter([1.0, 11.0, 11.0], 6), Filter::Nothing);
+        let unreached: [Trip; 3] = [None, Some([(f64::INFINITY, 0.0), grid[1]]), None];
+        assert_eq!(transformed(6, &grid, &unreached), Filter::Nothing);
+        assert_eq!(transformed(5, &grid, &unreached), Filter::Everything);
+        assert_eq!(transformed(6, &grid, &[]), Filter::Everything);
+        assert!(trips(&[], &[]).is_empty());
     }
 
     #[test]

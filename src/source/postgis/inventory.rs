@@ -34,6 +34,8 @@ pub struct SpatialTable {
     pub geometry: GeometryColumn,
     /// Every other column that can be a property, in table order.
     pub columns: Vec<Column>,
+    /// Names of all geometry and geography columns.
+    pub(super) geometries: Vec<String>,
     /// The column of a single-column integer primary key.
     pub primary_key: Option<String>,
     /// The planner's row count, `None` when never analysed.

@@ -20,6 +20,8 @@ pub enum Mismatch {
         "table `{table}` has no geometry column `{column}`: set `geometry` to one of {choices}"
     )]
     NoGeometry { table: String, column: String, choices: String },
+    #[error("column `{column}` of table `{table}` is a geometry, which can't be a property")]
+    GeometryProperty { table: String, column: String },
     #[error("table `{table}` has no column `{column}`: {suggestion}")]
     NoColumn { table: String, column: String, suggestion: String },
     #[error(
@@ -56,4 +58,60 @@ pub enum Mismatch {
          in a view"
     )]
     MixedSrids { table: String, found: String },
+}
+
+impl Mismatch {
+    /// The reason without anything that the database holds: it may be private.
+    pub fn public(&self) -> String {
+        let text = match self {
+            Self::MalformedName { .. } => "its table's name is malformed",
+            Self::NoTable { .. } => "its table does not exist",
+            Self::AmbiguousTable { .. } => "its table's name means several tables",
+            Self::AmbiguousGeometry { .. } => {
+                "its table has several geometry columns: set geometry"
+            }
+            Self::NoGeometry { .. } => "its geometry column does not exist",
+            Self::GeometryProperty { .. } => "one of its properties is a geometry",
+            Self::NoColumn { .. } => "it names a column that does not exist",
+            Self::IdNotInteger { .. } => "its id is not an integer column",
+            Self::UnknownSrid { .. } => "the SRID of its geometry is unknown: set srid",
+            Self::Unlooked { .. } => "its rows could not be read to learn their SRID",
+            Self::UnknownSystem { .. } => "the database does not know the SRID of its geometry",
+            Self::OtherSrid { .. } => "its srid is not that of its geometry",
+            Self::InvalidSrid { .. } => "its srid is not a spatial reference system",
+            Self::MixedSrids { .. } => "its geometry has several SRIDs",
+        };
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn public_texts_name_nothing_that_the_database_holds() {
+        let secret = || "secret".to_owned();
+        let all = [
+            Mismatch::MalformedName { name: secret() },
+            Mismatch::NoTable { table: secret(), suggestion: secret() },
+            Mismatch::AmbiguousTable { table: secret(), choices: secret() },
+            Mismatch::AmbiguousGeometry { table: secret(), choices: secret() },
+            Mismatch::NoGeometry { table: secret(), column: secret(), choices: secret() },
+            Mismatch::GeometryProperty { table: secret(), column: secret() },
+            Mismatch::NoColumn { table: secret(), column: secret(), suggestion: secret() },
+            Mismatch::IdNotInteger { table: secret(), column: secret(), type_name: secret() },
+            Mismatch::UnknownSrid { table: secret() },
+            Mismatch::Unlooked { table: secret(), reason: secret() },
+            Mismatch::UnknownSystem { table: secret(), srid: 1234 },
+            Mismatch::OtherSrid { table: secret(), srid: 1234, found: 1234 },
+            Mismatch::InvalidSrid { srid: 1234 },
+            Mismatch::MixedSrids { table: secret(), found: secret() },
+        ];
+        for mismatch in all {
+            let text = mismatch.public();
+            assert!(!text.contains("secret") && !text.contains("1234"), "{text}");
+            assert_ne!(text, mismatch.to_string());
+        }
+    }
 }

@@ -11,6 +11,7 @@ mod look;
 mod mismatch;
 mod names;
 mod numeric;
+mod one_by_one;
 mod pool;
 mod rows;
 mod settings;
@@ -80,6 +81,12 @@ impl PostgisSource {
     /// What the connection pool is doing.
     pub fn pool_state(&self) -> PoolState {
         self.pool.state()
+    }
+
+    /// Every connection that the pool may open is in use: a query that finds none free says
+    /// nothing about the database.
+    pub fn is_busy(&self) -> bool {
+        self.pool.is_busy()
     }
 
     /// One round trip to the database.
@@ -169,10 +176,10 @@ impl PostgisSource {
         let started = Instant::now();
         let connection = self.pool.checkout(deadline).await;
         stats.queue += started.elapsed();
-        let connection = connection?;
+        let mut connection = connection?;
         let started = Instant::now();
         let fetched =
-            timeout_at(deadline.instant(), fetch::fetch(&connection, requests, sink)).await;
+            timeout_at(deadline.instant(), fetch::fetch(&mut connection, requests, sink)).await;
         stats.db += started.elapsed();
         stats.rows = sink.rows();
         let fetched = fetched.map_err(|_| self.too_late())?;

@@ -22,7 +22,10 @@ pub fn parse_table_name(text: &str) -> Result<Vec<String>, Mismatch> {
                 part.push('"');
                 chars.next();
             }
-            '"' if quoted => quoted = false,
+            '"' if quoted => match chars.peek() {
+                None | Some('.') => quoted = false,
+                Some(_) => return Err(malformed()),
+            },
             '"' if part.is_empty() => quoted = true,
             '.' if !quoted => parts.push(String::new()),
             char => part.push(char),
@@ -164,4 +167,20 @@ fn distance(a: &str, b: &str) -> usize {
         }
     }
     row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_dot_follows_a_closing_quote() {
+        let parts = |text| parse_table_name(text).ok();
+        let expected = |parts: [&str; 2]| Some(parts.map(str::to_owned).to_vec());
+        assert_eq!(parts(r#""a.b"."c""d""#), expected(["a.b", "c\"d"]));
+        assert_eq!(parts(r#"a."b c""#), expected(["a", "b c"]));
+        for malformed in [r#""rv"x.y"#, r#"a."b"c"#, r#""a" .b"#, r#""a"#, "a..b", ""] {
+            assert_eq!(parts(malformed), None, "{malformed}");
+        }
+    }
 }

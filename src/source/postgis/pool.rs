@@ -1,6 +1,6 @@
 //! The connection pool of one database.
 
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -28,6 +28,14 @@ pub struct PoolState {
     pub max: u32,
     /// Fetches that gave up waiting, since the start.
     pub timeouts: u64,
+}
+
+impl PoolState {
+    /// All connections that there may be are out. (The server is there, unlike when none can be
+    /// opened.)
+    fn is_busy(&self) -> bool {
+        self.connections >= self.max && self.idle == 0
+    }
 }
 
 pub(super) struct Pool {
@@ -89,6 +97,11 @@ impl Pool {
         }
     }
 
+    /// All connections that there may be are out.
+    pub(super) fn is_busy(&self) -> bool {
+        self.state().is_busy()
+    }
+
     /// A connection for this caller alone.
     ///
     /// # Errors
@@ -114,19 +127,17 @@ impl Pool {
 
     fn why(&self, when: &str) -> String {
         self.timeouts.fetch_add(1, Ordering::Relaxed);
-        let last_error = self.last_error.get().and_then(|error| error.lock().clone());
-        match last_error {
-            Some(error) => format!("no connection {when}: {error}"),
-            None => {
-                let state = self.state();
-                format!(
-                    "no free connection {when}: {} of {} in use, {} more waiting",
-                    state.connections - state.idle.min(state.connections),
-                    state.max,
-                    state.waiting,
-                )
-            }
+        let state = self.state();
+        if state.is_busy() {
+            return format!(
+                "no free connection {when}: {max} of {max} in use, {} more waiting",
+                state.waiting,
+                max = state.max,
+            );
         }
+        let last_error = self.last_error.get().and_then(|error| error.lock().clone());
+        let error = last_error.unwrap_or_else(|| "the server did not finish connecting".to_owned());
+        format!("no connection {when}: {error}")
     }
 }
 
@@ -167,6 +178,12 @@ impl Deref for Checkout<'_> {
 
     fn deref(&self) -> &Connection {
         &self.connection
+    }
+}
+
+impl DerefMut for Checkout<'_> {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.connection
     }
 }
 

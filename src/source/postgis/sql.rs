@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio_postgres::types::Type;
 
+use super::filter::Filter;
 use super::inventory::{Column, ColumnKind};
 
 /// An identifier in double quotes.
@@ -38,6 +39,16 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 pub(super) struct Rows {
     pub(super) all: Arc<str>,
     pub(super) within: Arc<str>,
+}
+
+impl Rows {
+    /// The query for what a filter lets through.
+    pub(super) fn under(&self, filter: &Filter) -> &Arc<str> {
+        match filter {
+            Filter::Everything => &self.all,
+            Filter::Nothing | Filter::Envelope(_) | Filter::Polygon(_) => &self.within,
+        }
+    }
 }
 
 /// What a layer's queries are made of.
@@ -116,10 +127,15 @@ impl Shape<'_> {
         self.rows(&self.to_degrees(&self.plain()))
     }
 
-    /// One geometry in degrees: `$1` is one of [`plain_rows`](Self::plain_rows).
-    pub(super) fn one_in_degrees(&self) -> Arc<str> {
-        let geometry = format!("$1::pg_catalog.bytea::{}", self.function("geometry"));
-        format!("SELECT {}::pg_catalog.bytea", self.to_degrees(&geometry)).into()
+    /// Geometries in degrees: `$1` are some of [`plain_rows`](Self::plain_rows).
+    pub(super) fn some_in_degrees(&self) -> Arc<str> {
+        let geometry = self.to_degrees(&format!("g::{}", self.function("geometry")));
+        format!(
+            "SELECT {geometry}::pg_catalog.bytea \
+             FROM pg_catalog.unnest($1::pg_catalog.bytea[]) WITH ORDINALITY AS rows(g, n) \
+             ORDER BY n"
+        )
+        .into()
     }
 
     fn rows(&self, geometry: &str) -> Rows {

@@ -41,8 +41,8 @@ pub(super) enum Area {
 pub(super) struct Transform {
     /// The rows as they are.
     pub(super) plain: Rows,
-    /// Transforms one of their geometries.
-    pub(super) one: Arc<str>,
+    /// Transforms some of their geometries.
+    pub(super) some: Arc<str>,
 }
 
 impl SpatialTable {
@@ -82,8 +82,8 @@ impl TableLayer {
             columns: &columns,
         };
         let rows = if known { shape.plain_rows() } else { shape.degree_rows() };
-        let transform =
-            (!known).then(|| Transform { plain: shape.plain_rows(), one: shape.one_in_degrees() });
+        let transform = (!known)
+            .then(|| Transform { plain: shape.plain_rows(), some: shape.some_in_degrees() });
         let area = match srid {
             srid if table.geometry.geography => Area::Geography { srid },
             3857 => Area::Mercator,
@@ -201,6 +201,11 @@ fn column<'a>(
     let names = table.columns.iter().map(|column| column.name.as_str());
     if let Some(index) = position(names.clone(), wanted) {
         return Ok(&table.columns[index]);
+    }
+    let geometries = table.geometries.iter().map(String::as_str);
+    if position(geometries, wanted).is_some() {
+        let (table, column) = (settings.table.clone(), wanted.to_owned());
+        return Err(Mismatch::GeometryProperty { table, column });
     }
     let suggestion = match closest(names.clone(), wanted) {
         Some(near) => format!("did you mean `{near}`?"),

@@ -81,6 +81,8 @@ async fn a_name_in_two_schemas_and_two_geometry_columns_must_be_chosen() {
     let settings = || table("b.roads");
     let columns = TableSettings { properties: Some(vec!["nmae".into()]), ..settings() };
     assert!(mismatch(columns).contains("did you mean `name`?"));
+    let geometry = TableSettings { properties: Some(vec!["geom".into()]), ..settings() };
+    assert!(mismatch(geometry).contains("can't be a property"));
     let id = TableSettings { id: Some("name".into()), ..settings() };
     assert!(mismatch(id).contains("it is text"));
     let srid = TableSettings { srid: Some(4326), ..settings() };

@@ -135,7 +135,7 @@ async fn a_dead_host_is_unavailable_within_the_acquire_timeout() {
     // Nothing listens on the first; the second never answers.
     for (url, why) in [
         ("postgres://u:s3cret@127.0.0.1:1/db", "refused"),
-        ("postgres://u:s3cret@10.255.255.1:5432/db", ""),
+        ("postgres://u:s3cret@10.255.255.1:5432/db", "no connection"),
     ] {
         let settings = Settings { acquire_timeout, ..Settings::for_url(DatabaseUrl::new(url)) };
         let source = PostgisSource::new("main", &settings).unwrap();
@@ -148,6 +148,7 @@ async fn a_dead_host_is_unavailable_within_the_acquire_timeout() {
             "{error}"
         );
         assert_eq!(source.pool_state().timeouts, 1);
+        assert!(!source.is_busy());
     }
 }
 
@@ -173,8 +174,10 @@ async fn a_full_pool_is_unavailable() {
     let held = source.pool.checkout(deadline()).await.unwrap();
     let error = source.ping(deadline()).await.unwrap_err();
     assert!(error.to_string().contains("1 of 1 in use"), "{error}");
+    assert!(source.is_busy());
     held.finish(&Ok(()));
     source.ping(deadline()).await.unwrap();
+    assert!(!source.is_busy());
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Points all over the world and beyond the usual, as `(id, lon, lat)` rows.
-const WORLD: &str = "SELECT row_number() OVER () AS id, lon, lat FROM (
+pub(super) const WORLD: &str = "SELECT row_number() OVER () AS id, lon, lat FROM (
     SELECT lon, lat FROM generate_series(-180, 180, 7.5) lon, generate_series(-89, 89, 6) lat
     UNION ALL VALUES (179.99, 0.1), (-179.99, 0.1), (180, 10), (-180, 10), (0, 90), (0, -90),
       (172.5, -41.2), (174.8, -36.8), (-176.5, -44), (15.2, 50.1), (12.1, 47.9), (14.9, 0.01)
@@ -80,33 +80,6 @@ async fn assert_covers(db: &TestDatabase, source: &PostgisSource, name: &str, na
         if tile.0 >= narrow_from {
             assert!(found.len() <= expected.len() + total / 8, "{name} {tile:?}: {}", found.len());
         }
-    }
-}
-
-#[tokio::test]
-async fn other_systems_find_the_rows_of_a_tile() {
-    let db = TestDatabase::new().await;
-    db.sql(&format!("CREATE TABLE w AS {WORLD}")).await;
-    let area = [
-        (32633, "lon BETWEEN 5 AND 25 AND lat BETWEEN -80 AND 84"),
-        (2193, "(lon > 160 OR lon < -170) AND lat BETWEEN -60 AND -25"),
-        (3035, "lon BETWEEN -15 AND 45 AND lat BETWEEN 30 AND 80"),
-        (3031, "lat < -55"),
-        (4269, "abs(lat) < 90"),
-        (5070, "lon BETWEEN -130 AND -60 AND lat BETWEEN 20 AND 55"),
-    ];
-    for (srid, within) in area {
-        db.sql(&format!(
-            "CREATE TABLE t{srid} AS SELECT id, lon, lat,
-               st_transform(st_setsrid(st_point(lon, lat), 4326), {srid})
-               ::geometry(Point, {srid}) AS geom FROM w WHERE {within};
-             CREATE INDEX ON t{srid} USING gist (geom)"
-        ))
-        .await;
-    }
-    let source = db.source();
-    for (srid, _) in area {
-        assert_covers(&db, &source, &format!("t{srid}"), 25).await;
     }
 }
 
@@ -233,27 +206,4 @@ async fn rows_without_srid_take_the_settings() {
     let mercator = TableSettings { srid: Some(3857), ..table("m") };
     let mercator = layer(&source, &mercator).await;
     assert_eq!(fetch(&source, &mercator, (18, 131_072, 131_072)).await.ids(0), [1]);
-}
-
-#[tokio::test]
-async fn one_row_that_cannot_be_transformed_is_left_out_alone() {
-    let db = TestDatabase::new().await;
-    db.sql(
-        "CREATE TABLE t (id int PRIMARY KEY, name text, geom geometry(Point, 32633));
-         INSERT INTO t SELECT i, 'n' || i, format('SRID=32633;POINT(%s 5000000)', 400000 + i)
-           FROM generate_series(1, 500) i;
-         UPDATE t SET geom = 'SRID=32633;POINT(1e9 1e9)' WHERE id = 250",
-    )
-    .await;
-    let source = db.source();
-    let layer = layer(&source, &table("t")).await;
-    let seen = fetch(&source, &layer, (0, 0, 0)).await;
-    assert_eq!(seen.untransformable, [0]);
-    let expected: Vec<i64> = (1..=500).filter(|id| *id != 250).collect();
-    assert_eq!(seen.ids(0), expected);
-    for row in &seen.rows {
-        assert_eq!(row.properties, [(0, format!("'n{}'", row.id.unwrap()))]);
-        // Degrees: a POINT of SRID 4326.
-        assert_eq!(row.geometry.as_ref().unwrap()[5..9], 4326i32.to_le_bytes());
-    }
 }

@@ -5,6 +5,7 @@ mod connections;
 mod discovery;
 mod features;
 mod filters;
+mod systems;
 mod tls;
 
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,0 +1,109 @@
+//! The slow way around rows that can't be transformed: they alone are left out.
+
+use tokio_postgres::types::Type;
+use tokio_postgres::{Error, Row, Statement, Transaction};
+
+use super::connection::Connection;
+use super::error::is_transform_failure;
+use super::fetch::{SharedSink, parameters};
+use super::filter::Filter;
+use super::rows::{RowFeature, raw};
+use super::table::Transform;
+use super::values::Decoder;
+
+/// Rows in memory at once.
+const CHUNK: usize = 256;
+
+/// Reads a layer's rows as they are and transforms them in ever smaller groups, until those
+/// that fail stand alone. Needs the connection for itself: a cursor lives in a transaction.
+///
+/// # Errors
+/// The first row's error if no row at all can be transformed: the fault is not in the rows.
+pub(super) async fn one_by_one(
+    connection: &mut Connection,
+    transform: &Transform,
+    filter: &Filter,
+    index: usize,
+    sink: &SharedSink<'_>,
+) -> Result<(), Error> {
+    let parameters = parameters(filter);
+    let (values, types): (Vec<_>, Vec<Type>) = parameters.into_iter().unzip();
+    let transaction = connection.transaction().await?;
+    let rows = transaction.prepare_typed(transform.plain.under(filter), &types).await?;
+    let some = transaction.prepare_typed(&transform.some, &[Type::BYTEA_ARRAY]).await?;
+    let decoders: Vec<Decoder> =
+        rows.columns().iter().skip(2).map(|column| Decoder::of(column.type_())).collect();
+    let portal = transaction.bind(&rows, &values).await?;
+    let mut work = Work { transaction, some, decoders, index, sink, first: None, worked: false };
+    loop {
+        let chunk = work.transaction.query_portal(&portal, CHUNK as i32).await?;
+        if chunk.is_empty() {
+            break;
+        }
+        work.chunk(&chunk).await?;
+    }
+    work.transaction.commit().await?;
+    match work.first {
+        Some(error) if !work.worked => Err(error),
+        _ => Ok(()),
+    }
+}
+
+struct Work<'a, 's> {
+    transaction: Transaction<'a>,
+    some: Statement,
+    decoders: Vec<Decoder>,
+    index: usize,
+    sink: &'a SharedSink<'s>,
+    /// The first row's failure.
+    first: Option<Error>,
+    /// A row was transformed.
+    worked: bool,
+}
+
+impl Work<'_, '_> {
+    async fn chunk(&mut self, rows: &[Row]) -> Result<(), Error> {
+        let mut groups = vec![rows];
+        while let Some(group) = groups.pop() {
+            match self.transform(group).await? {
+                Ok(geometries) => self.send(group, &geometries),
+                Err(error) if group.len() == 1 => {
+                    self.sink.untransformable(self.index);
+                    self.first.get_or_insert(error);
+                }
+                Err(_) => {
+                    let (before, after) = group.split_at(group.len() / 2);
+                    groups.extend([after, before]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, group: &[Row], geometries: &[Row]) {
+        for (row, geometry) in group.iter().zip(geometries) {
+            let geometry = raw(geometry, 0);
+            self.worked |= geometry.is_some();
+            let feature = RowFeature { row, decoders: &self.decoders, geometry };
+            self.sink.feature(self.index, &feature);
+        }
+    }
+
+    /// The geometries of `group` in degrees. The inner error leaves the transaction usable.
+    async fn transform(&self, group: &[Row]) -> Result<Result<Vec<Row>, Error>, Error> {
+        let geometries: Vec<Option<&[u8]>> = group.iter().map(|row| raw(row, 1)).collect();
+        self.transaction.batch_execute("SAVEPOINT tesela").await?;
+        match self.transaction.query(&self.some, &[&geometries]).await {
+            Err(error) if is_transform_failure(&error) => {
+                let undo = "ROLLBACK TO SAVEPOINT tesela; RELEASE SAVEPOINT tesela";
+                self.transaction.batch_execute(undo).await?;
+                Ok(Err(error))
+            }
+            Err(error) => Err(error),
+            Ok(geometries) => {
+                self.transaction.batch_execute("RELEASE SAVEPOINT tesela").await?;
+                Ok(Ok(geometries))
+            }
+        }
+    }
+}
