@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use parking_lot::Mutex;
@@ -22,6 +22,9 @@ use crate::source::{Deadline, SourceError};
 
 /// How often a database is asked whether it answers.
 const WATCH_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Longest time between two tries to look at tables that couldn't be looked at.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(600);
 
 /// Databases beyond this many share a series in the metrics.
 const MAX_POOL_LABELS: usize = 200;
@@ -46,6 +49,10 @@ struct Status {
     reachable: bool,
     /// What the log said last, so that it is not repeated for as long as nothing changes.
     logged: Option<String>,
+    /// When the tables were read, and how long to wait before they are read again if some
+    /// couldn't be looked at.
+    read_at: Instant,
+    patience: Duration,
 }
 
 impl Databases {
@@ -56,7 +63,13 @@ impl Databases {
     pub fn new(settings: &Settings) -> Result<Self, AppError> {
         let entries = settings.databases.iter().map(|(name, settings)| {
             settings.url.parse().map_err(|cause| AppError::Url { name: name.clone(), cause })?;
-            let status = Status { tables: Tables::Unreachable, reachable: false, logged: None };
+            let status = Status {
+                tables: Tables::Unreachable,
+                reachable: false,
+                logged: None,
+                read_at: Instant::now(),
+                patience: WATCH_INTERVAL,
+            };
             Ok(Arc::new(Entry {
                 name: name.as_str().into(),
                 source: Arc::new(PostgisSource::new(name, settings)?),
@@ -195,7 +208,10 @@ impl Entry {
                 let (database, tables) = (&*self.name, inventory.tables.len());
                 info!(database, tables, postgis = inventory.postgis_version, "connected");
                 let tables = Tables::Known(Arc::new(inventory));
-                *self.status.lock() = Status { tables, reachable: true, logged: None };
+                let mut status = self.status.lock();
+                let patience = status.patience;
+                let read_at = Instant::now();
+                *status = Status { tables, reachable: true, logged: None, read_at, patience };
                 true
             }
             Err(error) => {
@@ -210,10 +226,12 @@ impl Entry {
         if matches!(self.status.lock().tables, Tables::Unreachable) {
             return self.read_tables().await;
         }
-        let pool = self.source.pool_state();
-        if pool.connections >= pool.max && pool.idle == 0 {
+        if self.source.is_busy() {
             // All connections are at work: a sign of life would only wait behind them.
             return false;
+        }
+        if self.is_to_be_read_again() {
+            return self.read_tables().await;
         }
         match self.source.ping(Deadline::after(WATCH_INTERVAL)).await {
             Ok(()) => {
@@ -226,6 +244,18 @@ impl Entry {
             Err(error) => self.failed(&error, "the database doesn't answer"),
         }
         false
+    }
+
+    /// Whether some tables couldn't be looked at and it is time for another try. Each try takes
+    /// longer to come: what is slow stays slow.
+    fn is_to_be_read_again(&self) -> bool {
+        let mut status = self.status.lock();
+        let incomplete = matches!(&status.tables, Tables::Known(tables) if tables.is_incomplete());
+        if !incomplete || status.read_at.elapsed() < status.patience {
+            return false;
+        }
+        status.patience = (status.patience * 2).min(LONGEST_PATIENCE);
+        true
     }
 
     fn failed(&self, error: &SourceError, what: &str) {

@@ -247,7 +247,7 @@ impl Disabled {
 
 impl From<Mismatch> for Disabled {
     fn from(mismatch: Mismatch) -> Self {
-        Self { reason: mismatch.to_string(), detail: mismatch.to_string() }
+        Self { reason: mismatch.public(), detail: mismatch.to_string() }
     }
 }
 

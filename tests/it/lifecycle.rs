@@ -135,6 +135,21 @@ fn slow_views_of_one_database_hold_up_neither_its_tables_nor_another() {
 }
 
 #[test]
+fn a_table_that_was_locked_at_the_start_is_published_later() {
+    let database = Database::with_world();
+    database.execute("CREATE TABLE untyped AS SELECT id, ST_Force2D(geom) AS geom FROM cities");
+    let mut client = database.client();
+    let mut lock = client.transaction().unwrap();
+    lock.batch_execute("LOCK TABLE untyped IN ACCESS EXCLUSIVE MODE").unwrap();
+    let server = Server::publish(&database.url);
+    let disabled = server.get("/catalog").json()["disabled"]["untyped"].clone();
+    assert!(disabled.is_object(), "not looked at");
+    assert_eq!(server.get("/cities/0/0/0").status, 200, "the others are there");
+    lock.commit().unwrap();
+    eventually("it is published", || server.get("/untyped/0/0/0").status == 200);
+}
+
+#[test]
 fn signals_are_heard_while_databases_are_awaited() {
     // Accepts and never answers.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -14,11 +14,15 @@ use super::values::Decoder;
 /// Rows in memory at once.
 const CHUNK: usize = 256;
 
+/// From so many rows on, of which not one can be transformed, the fault is not in the rows:
+/// the server's PROJ lacks a grid, say, or the role may not read `spatial_ref_sys`.
+const NOT_THE_ROWS: u64 = 100;
+
 /// Reads a layer's rows as they are and transforms them in ever smaller groups, until those
 /// that fail stand alone. Needs the connection for itself: a cursor lives in a transaction.
 ///
 /// # Errors
-/// The first row's error if no row at all can be transformed: the fault is not in the rows.
+/// The first row's error if there are many rows and none at all can be transformed.
 pub(super) async fn one_by_one(
     connection: &mut Connection,
     transform: &Transform,
@@ -34,7 +38,8 @@ pub(super) async fn one_by_one(
     let decoders: Vec<Decoder> =
         rows.columns().iter().skip(2).map(|column| Decoder::of(column.type_())).collect();
     let portal = transaction.bind(&rows, &values).await?;
-    let mut work = Work { transaction, some, decoders, index, sink, first: None, worked: false };
+    let mut work =
+        Work { transaction, some, decoders, index, sink, first: None, failed: 0, worked: false };
     loop {
         let chunk = work.transaction.query_portal(&portal, CHUNK as i32).await?;
         if chunk.is_empty() {
@@ -44,7 +49,7 @@ pub(super) async fn one_by_one(
     }
     work.transaction.commit().await?;
     match work.first {
-        Some(error) if !work.worked => Err(error),
+        Some(error) if !work.worked && work.failed >= NOT_THE_ROWS => Err(error),
         _ => Ok(()),
     }
 }
@@ -57,6 +62,7 @@ struct Work<'a, 's> {
     sink: &'a SharedSink<'s>,
     /// The first row's failure.
     first: Option<Error>,
+    failed: u64,
     /// A row was transformed.
     worked: bool,
 }
@@ -69,6 +75,7 @@ impl Work<'_, '_> {
                 Ok(geometries) => self.send(group, &geometries),
                 Err(error) if group.len() == 1 => {
                     self.sink.untransformable(self.index);
+                    self.failed += 1;
                     self.first.get_or_insert(error);
                 }
                 Err(_) => {
