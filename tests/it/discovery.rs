@@ -94,7 +94,7 @@ fn what_cannot_be_served_is_listed_with_the_reason() {
     let expected = ["a_matview_unfilled", "srid_0", "srid_mixed", "untyped_empty"];
     assert_eq!(keys(&disabled), expected.map(str::to_owned).into());
     let reason = |id: &str| disabled[id]["reason"].as_str().unwrap().to_owned();
-    assert!(reason("srid_0").contains("srid = "), "{}", reason("srid_0"));
+    assert!(reason("srid_0").contains("set srid"), "{}", reason("srid_0"));
     assert!(reason("srid_mixed").contains("several SRIDs"), "{}", reason("srid_mixed"));
     assert!(server.log().contains("0, 3857, 4326"), "the log says which");
     for id in expected {
