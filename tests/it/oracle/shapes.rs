@@ -60,7 +60,7 @@ fn lines_differ(ours: &Feature, theirs: &Feature, wrong: &mut Vec<String>) {
     let vertices = |feature: &Feature| feature.lines.iter().map(|line| line.0.len()).sum::<usize>();
     // A vertex moves a unit: so does the length, if the line is straight. Where it winds, moves
     // lengthen as often as they shorten, and a unit for each of a thousand vertices would allow
-    // any length; 2 % of it is several times what is seen.
+    // any length; 2 % of it is twice what is seen.
     let per_vertex = vertices(ours).min(vertices(theirs)) as f64;
     // Ends that were cut off slide along the box's border, see `MARGIN`.
     let lines = ours.lines.iter().flat_map(|line| line.coords());
