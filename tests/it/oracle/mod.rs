@@ -23,7 +23,7 @@ use crate::support::tile::{Layer, decode};
 const ZOOMS: [u8; 9] = [0, 1, 2, 4, 7, 10, 13, 18, 24];
 
 /// Tables that have no truth to compare with: they can't be served, or PostGIS can't tile them.
-const EXCLUDED: [&str; 9] = [
+const EXCLUDED: [&str; 6] = [
     // No SRID to be learned, and several of them.
     "untyped_empty",
     "srid_mixed",
@@ -35,11 +35,6 @@ const EXCLUDED: [&str; 9] = [
     "surfaces",
     // In degrees, a polygon around the pole has its edge at the antimeridian, not its inside.
     "srid_3031",
-    // TEMPORARY: edges of geography are served as straight lines of degrees.
-    "geography_long_edges",
-    "geography_untyped",
-    // TEMPORARY: arrays of varchar are left out.
-    "array_types",
 ];
 
 #[test]
