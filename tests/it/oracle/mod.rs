@@ -22,6 +22,16 @@ use crate::support::tile::{Layer, decode};
 
 const ZOOMS: [u8; 9] = [0, 1, 2, 4, 7, 10, 13, 18, 24];
 
+/// Tables that are compared in every kind of spatial reference system.
+const SHAPES: [&str; 6] = [
+    "public.countries",
+    "public.countries_10m",
+    "public.cities",
+    "odd.geometry_types",
+    "odd.tile_borders",
+    "odd.numerics",
+];
+
 /// Tables that have no truth to compare with: they can't be served, or PostGIS can't tile them.
 const EXCLUDED: [&str; 6] = [
     // No SRID to be learned, and several of them.
@@ -41,6 +51,7 @@ const EXCLUDED: [&str; 6] = [
 fn every_fixture_table_has_the_tiles_that_postgis_makes() {
     let database = Database::with_world();
     database.execute(include_str!("../../fixtures/odd.sql"));
+    database.execute(&variants());
     database.execute("ANALYZE");
     let all = tables(&mut database.client());
     let served: Vec<_> =
@@ -85,6 +96,33 @@ fn repaired(client: &mut Client, table: &Table) -> HashSet<u64> {
         ids.insert(6);
     }
     ids
+}
+
+/// SQL that copies each of [`SHAPES`] to Web Mercator, degrees, an equal-area projection of the
+/// whole world, and geography.
+fn variants() -> String {
+    let mut sql = "CREATE SCHEMA variants;".to_owned();
+    for shape in SHAPES {
+        let (_, name) = shape.split_once('.').unwrap();
+        for kind in ["3857", "4326", "6933", "geography"] {
+            let (column, value) = match kind {
+                "geography" => {
+                    ("geography(Geometry, 4326)".to_owned(), "4326)::geography".to_owned())
+                }
+                srid => (format!("geometry(Geometry, {srid})"), format!("{srid})")),
+            };
+            let _ = write!(
+                sql,
+                "CREATE TABLE variants.{name}_{kind} AS SELECT * FROM {shape}
+                 -- Neither projection reaches the poles.
+                 WHERE ST_YMin(ST_Transform(geom, 4326)) > -85;
+                 ALTER TABLE variants.{name}_{kind} ADD PRIMARY KEY (id),
+                 ALTER geom TYPE {column} USING ST_Transform(geom, {value};
+                 CREATE INDEX ON variants.{name}_{kind} USING gist (geom);"
+            );
+        }
+    }
+    sql
 }
 
 fn configuration(database: &Database, tables: &[&Table]) -> String {

@@ -6,8 +6,9 @@
 //! one before, and repairs what snapping made overlap or thinner than a unit. Nothing else may
 //! differ; what is allowed below is made of these.
 
-use geo::{Area, BooleanOps, BoundingRect, Coord, Euclidean, Length, LineString};
-use geo::{MultiPolygon, Polygon};
+use geo::{
+    Area, BooleanOps, BoundingRect, Coord, Euclidean, Length, LineString, MultiPolygon, Polygon,
+};
 
 use super::outline::Outline;
 use crate::support::tile::Feature;
@@ -94,7 +95,10 @@ fn polygons_differ(ours: &Feature, theirs: &Feature, wrong: &mut Vec<String>) {
         wrong.push(format!("{area} of {} is covered by one (allowed: {allowed})", theirs.area()));
     }
     let spikes: Vec<_> = only_one.iter().filter(|piece| perimeter(piece) <= SPIKE).collect();
-    let spikes = Outline::new(spikes.iter().map(|piece| piece.exterior()));
+    // A whole island may be longer: repair drops it if it is thinner than a unit on average.
+    let thin = |part: &&Polygon<f64>| part.unsigned_area() <= perimeter(part) / 2.0;
+    let islands = a.iter().chain(b.iter()).filter(thin);
+    let spikes = Outline::new(spikes.into_iter().chain(islands).map(|piece| piece.exterior()));
     // Necks that snapping closed are ways there and back in our rings: they border on no area.
     let [ours, theirs] = [a, b].map(|shape| shape.union(&MultiPolygon(Vec::new())));
     let mut strays = strays(&rings(&ours), &rings(&theirs));

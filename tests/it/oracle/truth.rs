@@ -115,7 +115,7 @@ pub fn tables(client: &mut Client) -> Vec<Table> {
         JOIN pg_namespace n ON n.oid = c.relnamespace
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
         JOIN pg_type t ON t.oid = a.atttypid
-        WHERE n.nspname IN ('public', 'odd', 'odd2') AND c.relkind IN ('r', 'v', 'm', 'f', 'p')
+        WHERE n.nspname IN ('public', 'odd', 'odd2', 'variants') AND c.relkind IN ('r', 'v', 'm', 'f', 'p')
           AND NOT c.relispartition AND t.typname IN ('geometry', 'geography')
         ORDER BY 1, 2, 3";
     let found = client.query(columns, &[]).unwrap();
