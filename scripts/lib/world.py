@@ -99,8 +99,8 @@ def countries(topology):
     for geometry in topology["objects"]["countries"]["geometries"]:
         name = geometry["properties"]["name"]
         polygons = geometry["arcs"] if geometry["type"] == "MultiPolygon" else [geometry["arcs"]]
-        rings = [[stitch(ring, arcs) for ring in polygon] for polygon in polygons]
-        rows.append((country_id(geometry, name), name, rings))
+        cut = [part for polygon in polygons for part in cut_at_180([stitch(ring, arcs) for ring in polygon])]
+        rows.append((country_id(geometry, name), name, cut))
     rows.sort(key=lambda row: row[0])
     if len({row[0] for row in rows}) != len(rows):
         raise Failure("world-atlas has two countries of one id")
@@ -139,6 +139,58 @@ def stitch(ring, arcs):
         arc = arcs[index] if index >= 0 else arcs[~index][::-1]
         points.extend(arc[1:] if points else arc)
     return points
+
+
+def cut_at_180(rings):
+    """The polygon as polygons within 180° west and east.
+
+    world-atlas has joined what the antimeridian parted: a ring that crosses it jumps from one
+    side of the world to the other, and Antarctica's goes around the pole.
+    """
+    rings = [unwrap(ring) for ring in rings]
+    low, high = min(x for x, _ in rings[0]), max(x for x, _ in rings[0])
+    if -180 <= low and high <= 180:
+        return [rings]
+    # A hole starts in whatever turn of the world its first point has.
+    holes = [[(x + turn(ring, low, high), y) for x, y in ring] for ring in rings[1:]]
+    parts = []
+    for shift in (-360, 0, 360):
+        strip = [
+            clip(clip(ring, lambda x: x >= shift - 180, shift - 180), lambda x: x <= shift + 180, shift + 180)
+            for ring in [rings[0], *holes]
+        ]
+        strip = [[(x - shift, y) for x, y in ring] for ring in strip if len(ring) >= 4]
+        if strip:
+            parts.append(strip)
+    return parts
+
+
+def unwrap(ring):
+    """The ring without jumps across the world; one around a pole is closed along the pole."""
+    out = [ring[0]]
+    for (before, _), (x, y) in zip(ring, ring[1:]):
+        step = (x - before + 180) % 360 - 180
+        out.append((out[-1][0] + step, y))
+    if abs(out[-1][0] - out[0][0]) > 180:
+        pole = -90 if sum(y for _, y in ring) < 0 else 90
+        out += [(out[-1][0], pole), (out[0][0], pole), out[0]]
+    return out
+
+
+def turn(ring, low, high):
+    """The multiple of 360 that brings the ring between `low` and `high`."""
+    return next((t for t in (0, 360, -360) if low <= ring[0][0] + t <= high), 0)
+
+
+def clip(ring, inside, edge):
+    """The part of a closed ring on one side of a meridian (Sutherland and Hodgman)."""
+    out = []
+    for (x1, y1), (x2, y2) in zip(ring, ring[1:]):
+        if inside(x1):
+            out.append((x1, y1))
+        if inside(x1) != inside(x2):
+            out.append((edge, y1 + (y2 - y1) * (edge - x1) / (x2 - x1)))
+    return [*out, out[0]] if out else []
 
 
 def multipolygon_ewkb(polygons, srid=4326):
