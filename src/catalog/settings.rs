@@ -94,6 +94,7 @@ impl LayerSettings {
             srid: self.srid,
             id: self.id.clone(),
             properties: self.properties.clone(),
+            ..TableSettings::default()
         }
     }
 }

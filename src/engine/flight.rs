@@ -14,7 +14,7 @@ use crate::catalog::{Layer, NamedSource, Tileset};
 use crate::metrics::{LayerMetrics, Metrics};
 use crate::source::{Deadline, FetchStats, LayerRequest, TileSink};
 use crate::tile::{
-    Feature, LayerBuilder, LayerSpec, LayerStats, MAX_EXACT_ID, TileCoord, compress,
+    Feature, LayerBuilder, LayerSpec, LayerStats, MAX_EXACT_ID, TileCoord, Truncation, compress,
 };
 
 /// Changes when the bytes of a tile change without its rows changing, so that no cache keeps
@@ -82,12 +82,7 @@ async fn fetch<'a>(
 ) -> Result<(Sink<'a>, FetchStats), TileError> {
     let request = |&place: &usize| {
         let layer = members[place];
-        LayerRequest {
-            layer: &layer.query,
-            tile: coord,
-            extent: layer.spec.extent,
-            buffer: layer.spec.buffer,
-        }
+        LayerRequest { layer: &layer.query, tile: coord, spec: &layer.spec }
     };
     let requests: Vec<_> = places.iter().map(request).collect();
     let layers =
@@ -124,7 +119,10 @@ fn finish<'a>(
     let started = Instant::now();
     let mut encoded: Vec<Vec<u8>> = vec![Vec::new(); members.len()];
     for layer in sinks.flat_map(|sink| sink.layers) {
-        let (bytes, stats) = layer.builder.finish();
+        let (mut bytes, stats) = layer.builder.finish();
+        if !layer.encoded.is_empty() {
+            bytes = layer.encoded;
+        }
         report_large_ids(members[layer.place], stats);
         if let Some(counters) = counters(&members[layer.place].id) {
             count(&counters, stats, layer.untransformable);
@@ -175,18 +173,31 @@ struct SinkLayer<'a> {
     place: usize,
     spec: &'a LayerSpec,
     builder: LayerBuilder<'a>,
+    /// The layer where the source has made it.
+    encoded: Vec<u8>,
+    /// Why the source left rows out.
+    truncated: Option<Truncation>,
     untransformable: u64,
 }
 
 impl<'a> SinkLayer<'a> {
     fn new(place: usize, spec: &'a LayerSpec, coord: TileCoord) -> Self {
-        Self { place, spec, builder: LayerBuilder::new(spec, coord), untransformable: 0 }
+        let builder = LayerBuilder::new(spec, coord);
+        Self { place, spec, builder, encoded: Vec::new(), truncated: None, untransformable: 0 }
     }
 }
 
 impl TileSink for Sink<'_> {
     fn feature(&mut self, index: usize, feature: &dyn Feature) {
         self.layers[index].builder.add(feature);
+    }
+
+    fn encoded(&mut self, index: usize, layer: &[u8]) {
+        self.layers[index].encoded.extend_from_slice(layer);
+    }
+
+    fn truncated(&mut self, index: usize, reason: Truncation) {
+        self.layers[index].truncated = Some(reason);
     }
 
     fn restart(&mut self, index: usize) {

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use thiserror::Error;
 use tokio::time::Instant;
 
-use crate::tile::{Crs, Feature, TileCoord};
+use crate::tile::{Crs, Feature, LayerSpec, TileCoord, Truncation};
 
 /// When an answer stops being of use; every wait of a fetch ends there.
 #[derive(Clone, Copy, Debug)]
@@ -62,16 +62,21 @@ impl SourceLayer {
 pub struct LayerRequest<'a> {
     pub layer: &'a SourceLayer,
     pub tile: TileCoord,
-    /// Grid units along the tile's side.
-    pub extent: u32,
-    /// Grid units around the tile from which rows are wanted as well.
-    pub buffer: u32,
+    /// The grid, what is wanted around the tile as well, what may be left out at its zoom.
+    pub spec: &'a LayerSpec,
 }
 
 /// Takes the rows of a fetch.
 pub trait TileSink: Send {
     /// A row of the layer at `index` of the requests. Layers may interleave.
     fn feature(&mut self, index: usize, feature: &dyn Feature);
+
+    /// That layer, finished by the source: an uncompressed MVT `Tile` message that holds only it,
+    /// or nothing. No features of the layer come besides.
+    fn encoded(&mut self, index: usize, layer: &[u8]);
+
+    /// Not all of that layer's rows were sent.
+    fn truncated(&mut self, index: usize, reason: Truncation);
 
     /// Forgets all rows of that layer so far: the source starts over with it.
     fn restart(&mut self, index: usize);

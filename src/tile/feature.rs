@@ -28,6 +28,10 @@ pub trait Feature {
     /// The geometry as (E)WKB in the layer's [`Crs`]; `None` for NULL.
     fn geometry(&self) -> Option<&[u8]>;
 
+    /// Appends bytes that compare as the row's place in the layer's own order does; nothing for a
+    /// layer without one. Only called for rows that leave something in the tile.
+    fn rank(&self, _key: &mut Vec<u8>) {}
+
     /// Calls `visit` with each property that is not NULL: its index in
     /// [`LayerSpec::keys`](super::LayerSpec::keys) and its value. Only called for rows that
     /// leave something in the tile.

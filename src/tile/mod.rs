@@ -10,6 +10,7 @@ pub mod encode;
 pub mod ewkb;
 pub mod feature;
 pub mod grid;
+pub mod level;
 pub mod mercator;
 pub mod pipeline;
 #[cfg(test)]
@@ -21,4 +22,5 @@ mod testing;
 
 pub use coord::{MAX_ZOOM, TileCoord};
 pub use feature::{Crs, Feature, Value};
+pub use level::{Level, Levels, Truncation};
 pub use pipeline::{LayerBuilder, LayerSpec, LayerStats, MAX_EXACT_ID};

@@ -6,7 +6,7 @@ use super::ewkb::EwkbError;
 use super::grid::Grid;
 use super::quantize::Role;
 use super::shape::{Kind, Point, Shape};
-use super::{Crs, Feature, TileCoord, encode, ewkb};
+use super::{Crs, Feature, Levels, TileCoord, encode, ewkb};
 
 /// How the rows of one layer become features; the same for all its tiles.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +20,8 @@ pub struct LayerSpec {
     pub extent: u32,
     /// Grid units kept around the tile.
     pub buffer: u32,
+    /// What is left out at each zoom.
+    pub levels: Levels,
 }
 
 /// What went into one layer of one tile, and what did not.

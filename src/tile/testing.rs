@@ -2,7 +2,7 @@
 //! nothing that the specification (2.1) does not.
 
 use super::quantize::{GridPoint, doubled_area};
-use super::{Crs, Feature, LayerBuilder, LayerSpec, LayerStats, TileCoord, Value};
+use super::{Crs, Feature, LayerBuilder, LayerSpec, LayerStats, Levels, TileCoord, Value};
 
 pub type P = (f64, f64);
 
@@ -105,6 +105,7 @@ pub fn spec(crs: Crs) -> LayerSpec {
         crs,
         extent: 4096,
         buffer: 64,
+        levels: Levels::default(),
     }
 }
 

@@ -23,7 +23,7 @@ const ROUNDING: f64 = 1e-9;
 
 /// The area from which rows are wanted, in Web Mercator metres.
 fn area(request: &LayerRequest<'_>) -> Rect<f64> {
-    let bounds = request.tile.buffered_bounds(request.extent.max(1), request.buffer);
+    let bounds = request.tile.buffered_bounds(request.spec.extent.max(1), request.spec.buffer);
     let margin = request.tile.size() * ROUNDING;
     let shift = Coord { x: margin, y: margin };
     Rect::new(bounds.min() - shift, bounds.max() + shift)

@@ -27,7 +27,7 @@ pub use inventory::{Column, ColumnKind, GeometryColumn, Inventory, Relation, Spa
 pub use mismatch::Mismatch;
 pub use names::parse_table_name;
 pub use pool::PoolState;
-pub use settings::{DatabaseUrl, Publish, Settings, TableSettings};
+pub use settings::{DatabaseUrl, Encoder, Publish, Settings, TableSettings};
 pub use table::TableLayer;
 pub use url::{InvalidUrl, Target, TlsMode};
 

@@ -89,4 +89,18 @@ pub struct TableSettings {
     pub srid: Option<i32>,
     pub id: Option<String>,
     pub properties: Option<Vec<String>>,
+    /// Columns that decide which rows come first, as in SQL's ORDER BY.
+    pub order_by: Option<String>,
+    pub encoder: Encoder,
+}
+
+/// Who makes a layer's tiles of its rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoder {
+    /// Tesela.
+    #[default]
+    Rows,
+    /// The database, with `ST_AsMVT`.
+    Postgis,
 }

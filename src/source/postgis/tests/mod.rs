@@ -15,7 +15,7 @@ use tokio_postgres::{Client, NoTls};
 
 use super::*;
 use crate::source::SourceLayer;
-use crate::tile::{Feature, TileCoord, Value};
+use crate::tile::{Crs, Feature, LayerSpec, Levels, TileCoord, Truncation, Value};
 
 /// A database of its own for one test, dropped with it.
 struct TestDatabase {
@@ -124,6 +124,8 @@ struct Seen {
 struct Collector {
     rows: Vec<Seen>,
     untransformable: Vec<usize>,
+    encoded: Vec<(usize, Vec<u8>)>,
+    truncated: Vec<(usize, Truncation)>,
     /// Makes the sink slow, to meet deadlines.
     pause: Option<Duration>,
 }
@@ -147,9 +149,19 @@ impl TileSink for Collector {
         }
     }
 
+    fn encoded(&mut self, index: usize, layer: &[u8]) {
+        self.encoded.push((index, layer.to_vec()));
+    }
+
+    fn truncated(&mut self, index: usize, reason: Truncation) {
+        self.truncated.push((index, reason));
+    }
+
     fn restart(&mut self, index: usize) {
         self.rows.retain(|row| row.index != index);
         self.untransformable.retain(|of| *of != index);
+        self.encoded.retain(|(of, _)| *of != index);
+        self.truncated.retain(|(of, _)| *of != index);
     }
 
     fn untransformable(&mut self, index: usize) {
@@ -177,6 +189,17 @@ async fn layer(source: &PostgisSource, settings: &TableSettings) -> SourceLayer 
     SourceLayer::Postgis(TableLayer::new(&inventory, table, settings).unwrap())
 }
 
+fn spec(buffer: u32) -> LayerSpec {
+    LayerSpec {
+        name: "layer".to_owned(),
+        keys: Vec::new(),
+        crs: Crs::WebMercator,
+        extent: 4096,
+        buffer,
+        levels: Levels::default(),
+    }
+}
+
 fn deadline() -> Deadline {
     Deadline::after(Duration::from_secs(10))
 }
@@ -187,8 +210,9 @@ async fn try_fetch(
     tile: (u8, u32, u32),
 ) -> Result<Collector, SourceError> {
     let tile = TileCoord::new(tile.0, tile.1, tile.2).unwrap();
+    let spec = spec(64);
     let requests: Vec<LayerRequest<'_>> =
-        layers.iter().map(|layer| LayerRequest { layer, tile, extent: 4096, buffer: 64 }).collect();
+        layers.iter().map(|layer| LayerRequest { layer, tile, spec: &spec }).collect();
     let mut sink = Collector::default();
     let stats = source.fetch(&requests, &mut sink, deadline()).await?;
     assert_eq!(stats.rows as usize, sink.rows.len() + sink.untransformable.len());
