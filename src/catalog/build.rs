@@ -16,7 +16,7 @@ use crate::source::SourceLayer;
 use crate::source::postgis::{
     Column, ColumnKind, Inventory, Mismatch, Publish, SpatialTable, TableLayer,
 };
-use crate::tile::{LayerSpec, Levels};
+use crate::tile::LayerSpec;
 
 /// A database with what is known of it.
 pub struct Database {
@@ -274,7 +274,7 @@ fn layer(
         crs: query.crs(),
         extent: settings.extent,
         buffer: settings.buffer,
-        levels: Levels::default(),
+        levels: settings.levels(),
     };
     let bounds = settings.bounds.map(|[w, s, e, n]| Rect::new((w, s), (e, n))).or(table.bounds);
     Ok(Layer {
