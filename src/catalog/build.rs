@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use geo::Rect;
 use xxhash_rust::xxh3::xxh3_128;
@@ -294,6 +294,7 @@ fn layer(
         },
         identity: identity(database, settings, &spec, &query),
         large_ids_reported: AtomicBool::new(false),
+        truncations_reported: AtomicU64::new(0),
         database: database.source.clone(),
         query,
         spec,

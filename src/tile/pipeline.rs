@@ -6,7 +6,7 @@ use super::ewkb::EwkbError;
 use super::grid::Grid;
 use super::quantize::Role;
 use super::shape::{Kind, Point, Shape};
-use super::{Crs, Feature, Levels, TileCoord, encode, ewkb};
+use super::{Crs, Feature, Levels, TileCoord, Truncation, encode, ewkb};
 
 /// How the rows of one layer become features; the same for all its tiles.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +39,10 @@ pub struct LayerStats {
     pub clipped: u64,
     /// Features with an id above [`MAX_EXACT_ID`].
     pub large_ids: u64,
+    /// Rows left out for their size.
+    pub small: u64,
+    /// Why not all features are there.
+    pub truncated: Option<Truncation>,
 }
 
 /// Largest id that JavaScript clients read exactly: 2⁵³.
@@ -213,6 +217,7 @@ mod tests {
             malformed: 1,
             clipped: 1,
             large_ids: 1,
+            ..LayerStats::default()
         };
         assert_eq!(stats, expected);
     }
