@@ -13,6 +13,7 @@ mod parts {
     pub mod ask;
     pub mod city;
     pub mod dataset;
+    pub mod growth;
     pub mod islands;
     pub mod layers;
     pub mod measure;
@@ -21,6 +22,7 @@ mod parts {
     pub mod report;
     pub mod rows;
     pub mod shapes;
+    pub mod splits;
     pub mod tiles;
     pub mod words;
 
@@ -29,9 +31,9 @@ mod parts {
 
 use parts::ask::Target;
 use parts::dataset::Dataset;
-use parts::layers;
 use parts::measure::Side;
 use parts::options::{HELP, Options};
+use parts::{growth, layers, splits};
 use process::{Postgres, Process};
 
 /// The allocator of the `tesela` binary.
@@ -57,6 +59,16 @@ fn main() {
     if options.wants_part("layers") {
         compare(&dataset, &postgres, &options);
     }
+    if options.wants_part("growth") {
+        growth::prepare(&dataset);
+        let rows = tesela(&dataset, "rows", &growth::layers(), &options);
+        growth::run(&dataset, &side((&"rows".to_owned(), &rows)), &postgres, &options);
+    }
+    if options.wants_part("splits") {
+        let names = ["points_3857", "lines_3857", "polygons_3857"].map(str::to_owned);
+        let rows = tesela(&dataset, "rows", &names, &options);
+        splits::run(&dataset, &side((&"rows".to_owned(), &rows)), &options);
+    }
 }
 
 fn compare(dataset: &Dataset, postgres: &Postgres, options: &Options) {
@@ -64,7 +76,9 @@ fn compare(dataset: &Dataset, postgres: &Postgres, options: &Options) {
         Some(_) => &options.encoders[..1],
         None => &options.encoders[..],
     };
-    let teselas: Vec<_> = encoders.iter().map(|name| tesela(dataset, name, options)).collect();
+    let names: Vec<_> = dataset.layers(options).into_iter().map(|layer| layer.name).collect();
+    let start = |encoder: &String| tesela(dataset, encoder, &names, options);
+    let teselas: Vec<_> = encoders.iter().map(start).collect();
     let mut sides: Vec<_> = encoders.iter().zip(&teselas).map(side).collect();
     if let Some(url) = &options.against {
         sides.push(Side { target: Target::other(url), pid: options.pid });
@@ -81,14 +95,14 @@ fn side((encoder, process): (&String, &Process)) -> Side {
 }
 
 /// A server of its own for each encoder: all else is equal, and its processor time is its own.
-fn tesela(dataset: &Dataset, encoder: &str, options: &Options) -> Process {
+fn tesela(dataset: &Dataset, encoder: &str, layers: &[String], options: &Options) -> Process {
     let mut toml = format!(
         "[server]\nrequest_timeout = '5m'\n[cache]\nmemory = '0'\n\
          [databases.main]\nurl = '{}'\nacquire_timeout = '5m'\nstatement_timeout = '5m'\n",
         dataset.url
     );
-    for layer in dataset.layers(options) {
-        toml += &format!("[layers.{}]\ntable = 'public.{0}'\n", layer.name);
+    for layer in layers {
+        toml += &format!("[layers.{layer}]\ntable = 'public.{layer}'\n");
         if encoder != "rows" {
             toml += &format!("encoder = '{encoder}'\n");
         }

@@ -15,7 +15,7 @@ pub const WIDTH: f64 = 2_670_000.0;
 const HEIGHT: f64 = 2_050_000.0;
 const CITIES: usize = 250;
 /// Rows that a district comes to, over the three tables.
-const ROWS_PER_DISTRICT: f64 = 227.0;
+const ROWS_PER_DISTRICT: f64 = 240.0;
 /// Metres between the middles of districts, and half the side of one.
 const SPACING: f64 = 700.0;
 const REACH: f64 = 330.0;
@@ -117,7 +117,7 @@ impl Country {
             self.polygon(random, &shapes::courtyard(frame, width, depth));
             return;
         }
-        if random.chance(0.3) {
+        if random.chance(0.7) {
             let alley = [
                 frame.at(-width / 2.0, 0.0),
                 frame.at(random.between(-5.0, 5.0), random.between(-6.0, 6.0)),
@@ -153,7 +153,7 @@ impl Country {
                 self.line(random, "service", None, None, &spur);
             }
         }
-        for _ in 0..14 {
+        for _ in 0..24 {
             let start = frame.at(random.between(-REACH, REACH), random.between(-REACH, REACH));
             let (angle, steps) = (random.unit() * TAU, 5 + random.below(30));
             let way = shapes::curve(random, start, angle, steps, 12.0, 0.4);

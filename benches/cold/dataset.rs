@@ -10,7 +10,7 @@ use super::islands;
 use super::options::Options;
 
 /// Counts changes to the data: a kept database of another version is made anew.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 
 /// What a layer's share of the results is.
 #[derive(Clone, Copy, PartialEq)]

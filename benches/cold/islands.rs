@@ -42,8 +42,8 @@ fn archipelago(random: &mut Random, centre: Point, vertices: usize) -> Vec<Vec<V
         land.push(lake);
     }
     let mut polygons = vec![land];
-    // An island has about 400 vertices.
-    let islands = (vertices - count) / 400;
+    // An island has about 256 vertices.
+    let islands = (vertices - count) / 256;
     for number in 0..islands {
         let (at, room) = spiral(centre, 2.4 * RADIUS, 1.5 * RADIUS, islands, number);
         let levels = 6 + random.zipf(6) as u32;

@@ -50,6 +50,11 @@ impl Pass {
         self.database.as_secs_f64() * 1e3 / self.tiles as f64
     }
 
+    /// Of the server and the database.
+    pub fn all(&self) -> f64 {
+        self.database() + self.server()
+    }
+
     pub fn server(&self) -> f64 {
         self.server.as_secs_f64() * 1e3 / self.tiles as f64
     }

@@ -17,7 +17,7 @@ pub fn header(labels: &[&str]) -> String {
     };
     let ratio = |what: &str| if labels.len() == 2 { format!("{what} | ") } else { String::new() };
     let columns = format!(
-        "| layer | tiles | {}{}{}{}{}{}{}",
+        "| layer | tiles | {}{}{}{}{}{}{}{}",
         both("KB"),
         both("tiles/s"),
         ratio("ratio"),
@@ -25,6 +25,7 @@ pub fn header(labels: &[&str]) -> String {
         both("database CPU"),
         ratio("ratio"),
         both("server CPU"),
+        ratio("ratio of all CPU"),
     );
     let columns = columns.trim_end().to_owned();
     let rule = "|---".repeat(columns.matches('|').count() - 1);
@@ -49,7 +50,7 @@ pub fn row(measured: &Measured) -> String {
         }
     };
     let line = format!(
-        "| {} | {} | {}{}{}{}{}{}{}",
+        "| {} | {} | {}{}{}{}{}{}{}{}",
         measured.name,
         first[0].tiles,
         middle(Pass::kilobytes, 1),
@@ -59,6 +60,7 @@ pub fn row(measured: &Measured) -> String {
         middle(Pass::database, 2),
         versus(Pass::database),
         middle(Pass::server, 2),
+        versus(Pass::all),
     );
     line.trim_end().to_owned()
 }
@@ -86,10 +88,12 @@ pub fn means(all: &[Measured]) -> String {
         geometric_mean(&ratios.collect::<Vec<_>>())
     };
     format!(
-        "\ngeometric mean of the {} city layers: throughput {:.2}, database CPU {:.2}",
+        "\ngeometric mean of the {} city layers: throughput {:.2}, database CPU {:.2}, \
+         all CPU {:.2}",
         city.len(),
         mean(Pass::per_second),
-        mean(Pass::database)
+        mean(Pass::database),
+        mean(Pass::all)
     )
 }
 
