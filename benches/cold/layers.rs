@@ -1,5 +1,7 @@
 //! The main part: every layer, both sides by turns.
 
+use postgres::Client;
+
 use super::dataset::{Dataset, Group, Layer};
 use super::measure::{self, Pass, Side};
 use super::options::Options;
@@ -40,11 +42,23 @@ pub fn run(dataset: &Dataset, sides: &[Side], postgres: &Postgres, options: &Opt
         }
         let measured = measure(&layer, &tiles, sides, postgres, options);
         println!("{}", report::row(&measured));
+        if all.is_empty() && sides.iter().any(|side| side.target.label == "postgis") {
+            assert_made_in_sql(&mut client);
+        }
         all.push(measured);
     }
     if sides.len() == 2 {
         println!("{}\n\n{}", report::means(&all), report::bands(&all));
     }
+}
+
+/// An encoder that a server accepts and doesn't have would be compared with itself.
+fn assert_made_in_sql(client: &mut Client) {
+    let sql = "SELECT count(*) FROM pg_stat_activity
+               WHERE datname = current_database() AND query ILIKE '%ST\\_AsMVT(%'
+                 AND pid <> pg_backend_pid()";
+    let asking: i64 = client.query_one(sql, &[]).expect("the connections").get(0);
+    assert!(asking > 0, "the server with encoder = 'postgis' doesn't use ST_AsMVT");
 }
 
 fn measure(
