@@ -9,3 +9,4 @@ mod layering;
 mod lifecycle;
 mod oracle;
 mod support;
+mod two_readers;
