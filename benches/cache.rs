@@ -33,7 +33,7 @@ fn key(n: u32) -> Key {
 fn tile() -> CachedTile {
     let exact = |bytes: Vec<u8>| Bytes::from(bytes.into_boxed_slice());
     let etag = format!("\"{:032x}-1-gz\"", 7);
-    CachedTile { gzip: exact(vec![1; TILE_BYTES]), etag: exact(etag.into_bytes()) }
+    CachedTile { gzip: exact(vec![1; TILE_BYTES]), etag: exact(etag.into_bytes()), truncated: None }
 }
 
 fn filled(budget: u64) -> TileCache {

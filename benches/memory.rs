@@ -78,7 +78,7 @@ fn fill(count: u32, size: usize) {
 fn tile(n: u32, size: usize) -> CachedTile {
     let exact = |bytes: Vec<u8>| Bytes::from(bytes.into_boxed_slice());
     let etag = format!("\"{n:032x}-1-gz\"");
-    CachedTile { gzip: exact(vec![1; size]), etag: exact(etag.into_bytes()) }
+    CachedTile { gzip: exact(vec![1; size]), etag: exact(etag.into_bytes()), truncated: None }
 }
 
 /// Resident anonymous memory of this process.

@@ -19,7 +19,10 @@ const MAX_SHARDS: u64 = 64;
 /// Bytes that an entry takes besides its blob and tag: the list node (key, entry and two links),
 /// its slot in the hash table (two pointers and a control byte at a load of 7/8 at most, 7/16
 /// right after a growth), and the two reference counts that cloning the blob and the tag makes.
-const OVERHEAD: usize = size_of::<Key>() + size_of::<Entry>() + 16 + 26 + 2 * 32;
+const OVERHEAD: usize = NODE + 26 + 2 * 32;
+const NODE: usize = size_of::<Key>() + size_of::<Entry>() + 16;
+/// Bytes that a note takes besides its text: two counts beside the `Bytes`, and its own count.
+const NOTE_OVERHEAD: usize = size_of::<Bytes>() + 16 + 32;
 
 /// A finished tile. Cloning copies no bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,9 @@ pub struct CachedTile {
     pub gzip: Bytes,
     /// Strong entity tag of the gzip encoding with its quotes, as in the `ETag` header.
     pub etag: Bytes,
+    /// What the tile lacks, as the `Tesela-Truncated` header says it. Few tiles lack anything, so
+    /// it is only a pointer.
+    pub truncated: Option<Arc<Bytes>>,
 }
 
 impl CachedTile {
@@ -39,12 +45,17 @@ impl CachedTile {
 
 struct Entry {
     tile: CachedTile,
-    expires: Instant,
+    /// Nanoseconds from the cache's start. An `Instant` takes twice as much, and with one the list
+    /// node would no longer fit the allocator's class of 128 bytes.
+    expires: u64,
 }
 
 impl Entry {
     fn weight(&self) -> u64 {
-        (OVERHEAD + allocated(self.tile.gzip.len()) + allocated(self.tile.etag.len())) as u64
+        let note = |text: &Arc<Bytes>| NOTE_OVERHEAD + allocated(text.len());
+        let note = self.tile.truncated.as_ref().map_or(0, note);
+        let bytes = allocated(self.tile.gzip.len()) + allocated(self.tile.etag.len());
+        (OVERHEAD + bytes + note) as u64
     }
 }
 
@@ -64,6 +75,7 @@ pub struct TileCache {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
     shard_budget: u64,
+    start: Instant,
     metrics: Arc<Metrics>,
 }
 
@@ -77,6 +89,7 @@ impl TileCache {
         Self {
             shards: (0..count).map(|_| Mutex::new(shard())).collect(),
             shard_budget: budget / count,
+            start: Instant::now(),
             hasher,
             metrics,
         }
@@ -84,10 +97,11 @@ impl TileCache {
 
     /// The tile under `key` with the time that it has left, unless its time is over.
     pub fn get(&self, key: &Key, now: Instant) -> Option<(CachedTile, Duration)> {
+        let now = self.nanoseconds(now);
         let mut shard = self.shard(key).lock();
         let entry = shard.tiles.get(key)?;
-        let left = entry.expires.checked_duration_since(now)?;
-        Some((entry.tile.clone(), left))
+        let left = entry.expires.checked_sub(now)?;
+        Some((entry.tile.clone(), Duration::from_nanos(left)))
     }
 
     /// Keeps a tile until `expires`, dropping others to make room, and returns whether it does:
@@ -96,7 +110,7 @@ impl TileCache {
         if self.shard_budget == 0 {
             return false;
         }
-        let entry = Entry { tile, expires };
+        let entry = Entry { tile, expires: self.nanoseconds(expires) };
         let weight = entry.weight();
         let mut dropped = Vec::new();
         let mut shard = self.shard(&key).lock();
@@ -135,6 +149,11 @@ impl TileCache {
         true
     }
 
+    /// Since the start; u64 holds 584 years of them.
+    fn nanoseconds(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.start).as_nanos()).unwrap_or(u64::MAX)
+    }
+
     fn shard(&self, key: &Key) -> &Mutex<Shard> {
         let hash = self.hasher.hash_one(key);
         &self.shards[((hash >> 32) % self.shards.len() as u64) as usize]
@@ -159,7 +178,8 @@ mod tests {
     }
 
     fn tile(bytes: usize) -> CachedTile {
-        CachedTile { gzip: vec![1; bytes].into(), etag: Bytes::from_static(b"\"x-gz\"") }
+        let etag = Bytes::from_static(b"\"x-gz\"");
+        CachedTile { gzip: vec![1; bytes].into(), etag, truncated: None }
     }
 
     fn soon() -> Instant {
@@ -225,6 +245,26 @@ mod tests {
         cache.insert(key(1), tile(2_000), soon());
         assert_eq!(metrics.cache_bytes.get(), before + 1_024);
         assert_eq!(metrics.cache_entries.get(), 1);
+    }
+
+    #[test]
+    fn what_a_tile_lacks_is_kept_with_it_and_counted() {
+        let metrics = metrics();
+        let cache = TileCache::new(1_000_000, metrics.clone());
+        cache.insert(key(1), tile(1_000), soon());
+        let before = metrics.cache_bytes.get();
+        let note = Arc::new(Bytes::from_static(&[b'x'; 64]));
+        let truncated = CachedTile { truncated: Some(note), ..tile(1_000) };
+        cache.insert(key(1), truncated.clone(), soon());
+        assert_eq!(cache.get(&key(1), Instant::now()).map(|(tile, _)| tile), Some(truncated));
+        assert_eq!(metrics.cache_bytes.get(), before + 64 + 80);
+        cache.insert(key(1), tile(1_000), soon());
+        assert_eq!(metrics.cache_bytes.get(), before);
+    }
+
+    #[test]
+    fn a_list_node_fills_its_allocation() {
+        assert_eq!((NODE, allocated(NODE)), (128, 128));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use geo::Rect;
 use xxhash_rust::xxh3::xxh3_128;
@@ -16,7 +16,7 @@ use crate::source::SourceLayer;
 use crate::source::postgis::{
     Column, ColumnKind, Inventory, Mismatch, Publish, SpatialTable, TableLayer,
 };
-use crate::tile::{LayerSpec, Levels};
+use crate::tile::LayerSpec;
 
 /// A database with what is known of it.
 pub struct Database {
@@ -274,7 +274,7 @@ fn layer(
         crs: query.crs(),
         extent: settings.extent,
         buffer: settings.buffer,
-        levels: Levels::default(),
+        levels: settings.levels(),
     };
     let bounds = settings.bounds.map(|[w, s, e, n]| Rect::new((w, s), (e, n))).or(table.bounds);
     Ok(Layer {
@@ -294,6 +294,7 @@ fn layer(
         },
         identity: identity(database, settings, &spec, &query),
         large_ids_reported: AtomicBool::new(false),
+        truncations_reported: AtomicU64::new(0),
         database: database.source.clone(),
         query,
         spec,

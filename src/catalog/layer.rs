@@ -1,7 +1,7 @@
 //! Layers and tilesets as they are published.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use geo::Rect;
@@ -40,6 +40,8 @@ pub struct Layer {
     pub identity: u128,
     /// Set once the log has said that its ids are too large for browsers.
     pub large_ids_reported: AtomicBool,
+    /// Zooms and reasons of which the log has said that features are missing.
+    pub truncations_reported: AtomicU64,
 }
 
 impl Layer {

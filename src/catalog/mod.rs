@@ -14,7 +14,7 @@ pub use build::{Builder, Database, Tables};
 pub use layer::{Freshness, Layer, Lifetimes, NamedSource, Tileset};
 pub use names::{FORMATS, RESERVED, is_id_char};
 pub use settings::{
-    DEFAULT_BUFFER, DEFAULT_EXTENT, DEFAULT_MAX_ZOOM, LayerSettings, TilesetSettings,
+    DEFAULT_BUFFER, DEFAULT_EXTENT, DEFAULT_MAX_ZOOM, LayerSettings, TilesetSettings, ZoomSettings,
 };
 use thiserror::Error;
 

@@ -31,6 +31,20 @@ const EXPECTED: &[(&str, &str)] = &[
     ("layers.*.max_zoom", "an integer from 0 to 24"),
     ("layers.*.extent", "an integer from 256 to 8192"),
     ("layers.*.buffer", "an integer from 0 to the layer's extent"),
+    ("layers.*.simplify", "a number of grid units from 0 to 64"),
+    ("layers.*.min_size", "a number of grid units from 0 to 1024"),
+    ("layers.*.max_features", "an integer from 1 to 4294967295"),
+    (
+        "layers.*.order_by",
+        "columns, each with ASC or DESC and NULLS FIRST or NULLS LAST if need be",
+    ),
+    ("layers.*.max_tile_bytes", "a size of at least 1KB"),
+    ("layers.*.zooms", "a list of tables, each under [[layers.NAME.zooms]]"),
+    ("layers.*.zooms.zooms", "the first and the last zoom of a range, from 0 to 24"),
+    ("layers.*.zooms.simplify", "a number of grid units from 0 to 64"),
+    ("layers.*.zooms.min_size", "a number of grid units from 0 to 1024"),
+    ("layers.*.zooms.max_features", "an integer from 1 to 4294967295"),
+    ("layers.*.zooms.max_tile_bytes", "a size of at least 1KB"),
 ];
 
 /// What belongs at `path`, for people.
@@ -92,12 +106,9 @@ fn candidates(
 ) -> Option<(&'static str, &'static Spanned<DeValue<'static>>)> {
     let (Step::Key(key), rest) = steps.split_first()? else { return None };
     let (found, value) = table.get_key_value(key.as_str())?;
-    let DeValue::Table(inner) = value.get_ref() else {
-        return rest.is_empty().then_some((found.get_ref(), value));
-    };
-    match rest {
-        [] => Some((found.get_ref(), value)),
-        [_, rest @ ..] if named => {
+    match (value.get_ref(), rest) {
+        (_, []) => Some((found.get_ref(), value)),
+        (DeValue::Table(inner), [_, rest @ ..]) if named => {
             let mut entries: Vec<_> = inner.iter().collect();
             entries.sort_by_key(|(name, _)| name.span().start);
             entries.into_iter().find_map(|(name, entry)| match entry.get_ref() {
@@ -106,7 +117,12 @@ fn candidates(
                 _ => None,
             })
         }
-        rest => candidates(rest, false, inner),
+        (DeValue::Table(inner), rest) => candidates(rest, false, inner),
+        (DeValue::Array(list), [Step::Index(_), rest @ ..]) => list.iter().find_map(|entry| {
+            let DeValue::Table(entry) = entry.get_ref() else { return None };
+            candidates(rest, false, entry)
+        }),
+        _ => None,
     }
 }
 
@@ -120,10 +136,36 @@ pub(super) fn is_table(path: &Path) -> bool {
     matches!(find(path), Some((_, value)) if value.get_ref().is_table())
 }
 
+/// Whether the setting is a list of such tables.
+pub(super) fn is_list_of_tables(path: &Path) -> bool {
+    matches!(find(path), Some((_, value)) if first_table(value.get_ref()).is_some())
+}
+
+fn first_table(value: &'static DeValue<'static>) -> Option<&'static DeTable<'static>> {
+    match value.as_array()?.first()?.get_ref() {
+        DeValue::Table(table) => Some(table),
+        _ => None,
+    }
+}
+
+/// A value of the example as it is written there, on one line; of a list of tables the first.
+fn written(value: &'static Spanned<DeValue<'static>>) -> Option<String> {
+    let Some(table) = first_table(value.get_ref()) else {
+        return Some(one_line(EXAMPLE.get(value.span())?));
+    };
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    let entries: Option<Vec<_>> = entries
+        .iter()
+        .map(|(key, value)| Some(format!("{} = {}", key.get_ref(), written(value)?)))
+        .collect();
+    Some(format!("[{{ {} }}]", entries?.join(", ")))
+}
+
 /// `min_zoom = 5`
 pub(super) fn example_line(path: &Path) -> Option<String> {
     let (key, value) = find(path)?;
-    let text = one_line(EXAMPLE.get(value.span())?);
+    let text = written(value)?;
     // A table's span is its header.
     Some(if text.starts_with('[') && value.get_ref().is_table() {
         text
@@ -137,8 +179,9 @@ pub(super) fn example_line(path: &Path) -> Option<String> {
 
 /// `TESELA_LAYERS__ROADS__MIN_ZOOM=5`
 pub(super) fn example_variable(path: &Path) -> Option<String> {
-    let (_, value) = find(path)?;
-    let text = one_line(EXAMPLE.get(value.span())?);
+    let path = path.settable();
+    let (_, value) = find(&path)?;
+    let text = written(value)?;
     let text = match value.get_ref() {
         // `${…}` is for the file; the shell would eat it here.
         DeValue::String(text) if text.contains("${") => text
@@ -148,7 +191,7 @@ pub(super) fn example_variable(path: &Path) -> Option<String> {
         DeValue::Table(_) if !text.starts_with('{') => return None,
         _ => text,
     };
-    Some(format!("{}='{}'", path.whole_list().variable(), text.trim_matches('"')))
+    Some(format!("{}='{}'", path.variable(), text.trim_matches('"')))
 }
 
 fn one_line(text: &str) -> String {

@@ -50,15 +50,22 @@ impl Path {
 
     /// Without the position in a list, if it ends in one.
     pub fn whole_list(&self) -> Self {
+        let end = self.0.iter().rposition(|step| matches!(step, Step::Key(_)));
+        Self(self.0[..end.map_or(0, |last| last + 1)].to_vec())
+    }
+
+    /// The outermost list that it leads into, or itself: what a variable can set.
+    pub fn settable(&self) -> Self {
         let keys = self.0.iter().take_while(|step| matches!(step, Step::Key(_)));
         Self(keys.cloned().collect())
     }
 
-    /// The kind of setting, whatever its entry is called: `layers.*.min_zoom`.
+    /// The kind of setting, whatever its entry is called and wherever in a list it is:
+    /// `layers.*.min_zoom`, `layers.*.zooms.simplify`.
     pub fn pattern(&self) -> String {
         let mut pattern = String::new();
         for (i, step) in self.0.iter().enumerate() {
-            let Step::Key(key) = step else { break };
+            let Step::Key(key) = step else { continue };
             let named = i == 1 && matches!(&self.0[0], Step::Key(s) if NAMED.contains(&&**s));
             if i > 0 {
                 pattern.push('.');

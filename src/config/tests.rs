@@ -1,5 +1,6 @@
 mod environment;
 mod files;
+mod levels;
 mod messages;
 mod rules;
 mod secrets;

@@ -113,6 +113,11 @@ impl<'a> Document<'a> {
         keys.into_iter().map(|(_, key)| key).chain(rejected).collect()
     }
 
+    /// Members of the list at `path`; reading a list of a fixed length ignores those beyond.
+    pub fn len(&self, path: &Path) -> usize {
+        self.get(path).and_then(DeValue::as_array).map_or(0, |list| list.len())
+    }
+
     /// The value as the file has it, or only its type where it may hold a secret.
     pub fn shown(&self, path: &Path) -> String {
         let Some((_, value)) = self.find(path) else { return "nothing".to_owned() };
@@ -177,13 +182,18 @@ impl<'a> Document<'a> {
     }
 
     fn table_mut(&mut self, path: &Path) -> Option<&mut DeTable<'a>> {
-        let mut table = &mut self.root;
-        for step in path.steps() {
-            let Step::Key(key) = step else { return None };
-            let DeValue::Table(inner) = table.get_mut(key.as_str())?.get_mut() else { return None };
-            table = inner;
+        let mut steps = path.steps().iter();
+        let Some(Step::Key(key)) = steps.next() else { return Some(&mut self.root) };
+        let mut value = self.root.get_mut(key.as_str())?.get_mut();
+        for step in steps {
+            value = match (step, value) {
+                (Step::Key(key), DeValue::Table(table)) => table.get_mut(key.as_str())?,
+                (Step::Index(index), DeValue::Array(array)) => array.get_mut(*index)?,
+                _ => return None,
+            }
+            .get_mut();
         }
-        Some(table)
+        if let DeValue::Table(table) = value { Some(table) } else { None }
     }
 
     /// Whether the value at `path` was taken out whole.
@@ -200,9 +210,11 @@ impl<'a> Document<'a> {
     /// out and the rest tried again.
     pub fn read<T: DeserializeOwned>(&mut self, path: &Path) -> Option<T> {
         self.require_table(path);
-        for key in self.keys(path) {
-            if hints::is_table(&path.key(&key)) {
-                self.require_table(&path.key(&key));
+        for path in self.keys(path).iter().map(|key| path.key(key)) {
+            if hints::is_table(&path) {
+                self.require_table(&path);
+            } else if hints::is_list_of_tables(&path) {
+                (0..self.len(&path)).for_each(|i| self.require_table(&path.index(i)));
             }
         }
         loop {

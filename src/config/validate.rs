@@ -1,5 +1,7 @@
 //! What types can't say: references between entries, ranges, and names that share the URL space.
 
+mod levels;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -136,7 +138,8 @@ fn layer(path: &Path, layer: &LayerSettings, document: &mut Document<'_>) {
     }
     if let Some([west, south, east, north]) = layer.bounds {
         let inside = west >= -180.0 && east <= 180.0 && south >= -90.0 && north <= 90.0;
-        require(document, &path.key("bounds"), inside && west < east && south < north);
+        let four = document.len(&path.key("bounds")) == 4;
+        require(document, &path.key("bounds"), four && inside && west < east && south < north);
     }
     require(document, &path.key("min_zoom"), layer.min_zoom <= MAX_ZOOM);
     require(document, &path.key("max_zoom"), layer.max_zoom <= MAX_ZOOM);
@@ -150,6 +153,7 @@ fn layer(path: &Path, layer: &LayerSettings, document: &mut Document<'_>) {
     {
         within(document, &path.key(key), age.unwrap_or_default(), Duration::ZERO, YEAR);
     }
+    levels::layer(path, layer, document);
 }
 
 fn layer_database(path: &Path, layer: &LayerSettings, document: &mut Document<'_>) {

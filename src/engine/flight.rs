@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 use tracing::warn;
 
-use super::{Made, TileError, TileErrorKind};
+use super::{Made, TileError, TileErrorKind, truncation};
 use crate::cache::CachedTile;
 use crate::catalog::{Layer, NamedSource, Tileset};
 use crate::metrics::{LayerMetrics, Metrics};
@@ -55,7 +55,7 @@ pub(super) async fn make(
     }
     let sinks = fetched.into_iter().map(|(sink, _)| sink);
     // Encoding a heavy tile takes tens of milliseconds: let the runtime move its other tasks away.
-    let made = tokio::task::block_in_place(|| finish(&members, sinks, timing, counters));
+    let made = tokio::task::block_in_place(|| finish(&members, sinks, coord, timing, counters));
     metrics.tile_bytes.observe(f64::from(u32::try_from(made.tile.gzip.len()).unwrap_or(u32::MAX)));
     Ok(made)
 }
@@ -113,16 +113,20 @@ async fn fetch<'a>(
 fn finish<'a>(
     members: &[&Arc<Layer>],
     sinks: impl Iterator<Item = Sink<'a>>,
+    coord: TileCoord,
     mut timing: Timing,
     counters: impl Fn(&str) -> Option<LayerMetrics>,
 ) -> Made {
     let started = Instant::now();
     let mut encoded: Vec<Vec<u8>> = vec![Vec::new(); members.len()];
+    let mut cuts = Vec::new();
     for layer in sinks.flat_map(|sink| sink.layers) {
         let (mut bytes, stats) = layer.builder.finish();
         if !layer.encoded.is_empty() {
             bytes = layer.encoded;
         }
+        let reasons = layer.truncated.into_iter().chain(stats.truncated);
+        cuts.extend(reasons.map(|reason| (layer.place, reason)));
         report_large_ids(members[layer.place], stats);
         if let Some(counters) = counters(&members[layer.place].id) {
             count(&counters, stats, layer.untransformable);
@@ -138,7 +142,9 @@ fn finish<'a>(
     let etag = format!("\"{:032x}-{FORMAT}-gz\"", compress::digest(&tile));
     // The cache counts lengths, so no capacity may hide behind them.
     let exact = |bytes: Vec<u8>| Bytes::from(bytes.into_boxed_slice());
-    let tile = CachedTile { gzip: exact(gzip), etag: exact(etag.into_bytes()) };
+    let truncated = truncation::report(members, cuts, coord, counters)
+        .map(|header| Arc::new(exact(header.into_bytes())));
+    let tile = CachedTile { gzip: exact(gzip), etag: exact(etag.into_bytes()), truncated };
     Made { tile, timing, stored: false }
 }
 

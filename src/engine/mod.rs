@@ -6,6 +6,7 @@
 mod error;
 mod flight;
 mod log;
+mod truncation;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -52,7 +52,7 @@ impl Origins {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
             headers.insert(
                 ACCESS_CONTROL_EXPOSE_HEADERS,
-                HeaderValue::from_static("ETag, Cache-Status, Server-Timing"),
+                HeaderValue::from_static("ETag, Cache-Status, Server-Timing, Tesela-Truncated"),
             );
         }
     }

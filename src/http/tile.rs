@@ -24,6 +24,7 @@ const MVT: &str = "application/vnd.mapbox-vector-tile";
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+const TESELA_TRUNCATED: HeaderName = HeaderName::from_static("tesela-truncated");
 
 /// Answers a tile.
 pub async fn tile(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
@@ -72,6 +73,11 @@ async fn respond(
             .insert_header((CACHE_STATUS, cache_status(answer.origin)));
         if let Ok(etag) = HeaderValue::from_maybe_shared(etag.clone()) {
             response.insert_header((ETAG, etag));
+        }
+        if let Some(what) = &answer.tile.truncated
+            && let Ok(what) = HeaderValue::from_maybe_shared(Bytes::clone(what))
+        {
+            response.insert_header((TESELA_TRUNCATED, what));
         }
         if let Origin::Miss { timing, .. } = answer.origin {
             response.insert_header((SERVER_TIMING, server_timing(timing)));

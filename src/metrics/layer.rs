@@ -19,6 +19,8 @@ pub struct LayerMetrics {
     pub rows_not_finite: IntCounter,
     pub rows_malformed: IntCounter,
     pub rows_untransformable: IntCounter,
+    pub truncated_max_features: IntCounter,
+    pub truncated_max_tile_bytes: IntCounter,
 }
 
 /// Hands out [`LayerMetrics`].
@@ -26,6 +28,7 @@ pub struct LayerMetricsRegistry {
     tiles: IntCounterVec,
     features: IntCounterVec,
     rows_skipped: IntCounterVec,
+    truncated: IntCounterVec,
     known: Mutex<HashMap<String, LayerMetrics>>,
 }
 
@@ -47,6 +50,11 @@ impl LayerMetricsRegistry {
                 "Rows left out of tiles because of their geometry.",
                 &["layer", "reason"],
             )?,
+            truncated: declare.counter_vec(
+                "tesela_layer_truncated_total",
+                "Tiles made in which a budget left out some of this layer.",
+                &["layer", "reason"],
+            )?,
             known: Mutex::default(),
         })
     }
@@ -59,6 +67,7 @@ impl LayerMetricsRegistry {
         }
         let label = if known.len() < MAX_LAYER_LABELS { layer } else { "_other" };
         let skipped = |reason| self.rows_skipped.with_label_values(&[label, reason]);
+        let truncated = |reason| self.truncated.with_label_values(&[label, reason]);
         let metrics = LayerMetrics {
             tiles: self.tiles.with_label_values(&[label]),
             features: self.features.with_label_values(&[label]),
@@ -66,6 +75,8 @@ impl LayerMetricsRegistry {
             rows_not_finite: skipped("not_finite"),
             rows_malformed: skipped("malformed"),
             rows_untransformable: skipped("untransformable"),
+            truncated_max_features: truncated("max_features"),
+            truncated_max_tile_bytes: truncated("max_tile_bytes"),
         };
         if label == layer {
             known.insert(layer.to_owned(), metrics.clone());

@@ -223,7 +223,7 @@ fn pages_of_any_origin_may_read_answers() {
             assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{path}");
             assert_eq!(answer.header("vary"), Some("Accept-Encoding"), "{path}");
             let exposed = answer.header("access-control-expose-headers").unwrap();
-            assert_eq!(exposed, "ETag, Cache-Status, Server-Timing");
+            assert_eq!(exposed, "ETag, Cache-Status, Server-Timing, Tesela-Truncated");
         }
     }
     let preflight = server.request(

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use toml::Value;
 
 use super::{env, load_from};
-use crate::catalog::{LayerSettings, TilesetSettings};
+use crate::catalog::{LayerSettings, TilesetSettings, ZoomSettings};
 use crate::config::hints::EXAMPLE;
 use crate::config::{SECTIONS, Settings};
 use crate::source::postgis;
@@ -29,13 +29,18 @@ fn all_keys() -> Vec<(&'static [&'static str], Vec<String>)> {
         (&["databases", "*"], keys::<postgis::Settings>()),
         (&["databases", "*", "publish"], keys::<postgis::Publish>()),
         (&["layers", "*"], keys::<LayerSettings>()),
+        (&["layers", "*", "zooms"], keys::<ZoomSettings>()),
         (&["tilesets", "*"], keys::<TilesetSettings>()),
     ]
 }
 
 /// The keys that a file sets in a section.
 fn set_in(value: &Value, section: &[&str]) -> BTreeSet<String> {
-    let Value::Table(table) = value else { return BTreeSet::new() };
+    let table = match value {
+        Value::Table(table) => table,
+        Value::Array(list) => return list.iter().flat_map(|v| set_in(v, section)).collect(),
+        _ => return BTreeSet::new(),
+    };
     match section {
         [] => table.keys().cloned().collect(),
         ["*", rest @ ..] => table.values().flat_map(|entry| set_in(entry, rest)).collect(),
@@ -130,8 +135,10 @@ fn every_example_in_a_message_is_right() {
     use crate::config::path::Path;
     for (section, keys) in all_keys() {
         for key in keys {
-            let path = section.iter().fold(Path::default(), |path, part| {
-                path.key(if *part == "*" { "some-name" } else { part })
+            let path = section.iter().fold(Path::default(), |path, part| match *part {
+                "*" => path.key("some-name"),
+                "zooms" => path.key("zooms").index(0),
+                part => path.key(part),
             });
             let line = example_line(&path.key(&key)).unwrap_or_else(|| panic!("{key} has none"));
             assert!(line.starts_with(&format!("{key} = ")), "{line}");

@@ -38,6 +38,7 @@ fn layer_values_have_ranges() {
         ("bounds = [0, 0, 1, 91]", "layers.roads.bounds: expected west"),
         ("bounds = [0, nan, 1, 2]", "layers.roads.bounds: expected west"),
         ("bounds = [0, 1, 2]", "layers.roads.bounds: expected west"),
+        ("bounds = [0, 1, 2, 3, 4]", "layers.roads.bounds: expected west"),
         ("ttl = \"2y\"", "layers.roads.ttl: expected a duration of at most 366d, got \"2y\""),
         ("layer_name = \" \"", "layers.roads.layer_name: expected a string that isn't empty"),
         (
