@@ -7,20 +7,32 @@ use libdeflater::{CompressionLvl, Compressor};
 /// libdeflate's level, of 0 to 12.
 const LEVEL: i32 = 6;
 
+/// Room that a thread keeps for its next tile.
+const KEPT_BYTES: usize = 1 << 20;
+
 thread_local! {
-    /// Half a megabyte of tables, which take longer to set up than a small tile to compress.
-    static COMPRESSOR: RefCell<Compressor> =
-        RefCell::new(Compressor::new(CompressionLvl::new(LEVEL).unwrap_or_default()));
+    /// Half a megabyte of tables, which take longer to set up than a small tile to compress; and
+    /// room for what comes out.
+    static COMPRESSOR: RefCell<(Compressor, Vec<u8>)> = RefCell::new((
+        Compressor::new(CompressionLvl::new(LEVEL).unwrap_or_default()),
+        Vec::new(),
+    ));
 }
 
 /// Compresses a finished tile. The header's mtime is 0, so that equal tiles are equal bytes.
 pub fn gzip(tile: &[u8]) -> Vec<u8> {
-    COMPRESSOR.with_borrow_mut(|compressor| {
-        let mut out = vec![0; compressor.gzip_compress_bound(tile.len())];
+    COMPRESSOR.with_borrow_mut(|(compressor, out)| {
+        let bound = compressor.gzip_compress_bound(tile.len());
+        if out.len() < bound {
+            out.resize(bound, 0);
+        }
         // It fails only for want of space, and there is as much as it says it needs.
-        let length = compressor.gzip_compress(tile, &mut out).unwrap_or_default();
-        out.truncate(length);
-        out
+        let length = compressor.gzip_compress(tile, out).unwrap_or_default();
+        let gzip = out[..length].to_vec();
+        if out.len() > KEPT_BYTES {
+            *out = Vec::new();
+        }
+        gzip
     })
 }
 

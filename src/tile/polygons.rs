@@ -30,6 +30,22 @@ struct Ring {
 }
 
 impl Polygons {
+    pub fn clear(&mut self) {
+        self.vertices.clear();
+        self.stays.clear();
+        self.rings.clear();
+        self.features.clear();
+        self.passages.clear();
+    }
+
+    /// Bytes that there is room for.
+    pub fn capacity(&self) -> usize {
+        self.vertices.capacity() * (size_of::<Vertex>() + size_of::<bool>())
+            + self.rings.capacity() * size_of::<Ring>()
+            + self.passages.capacity()
+            + self.places.capacity()
+    }
+
     /// Rings so far.
     pub fn len(&self) -> usize {
         self.rings.len()
@@ -79,7 +95,7 @@ impl Polygons {
             *stays = *stays || self.passages.is_junction(vertex.at);
         }
         if self.stays.contains(&false) {
-            self.places = Places::of(self.vertices.iter().map(|vertex| vertex.at));
+            self.places.replace(self.vertices.iter().map(|vertex| vertex.at));
         }
     }
 

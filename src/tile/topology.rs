@@ -30,6 +30,18 @@ impl Passages {
         self.count == 0
     }
 
+    pub fn clear(&mut self) {
+        if self.count > 0 {
+            self.slots.fill(0);
+            self.count = 0;
+        }
+    }
+
+    /// Bytes that there is room for.
+    pub fn capacity(&self) -> usize {
+        self.slots.capacity() * size_of::<u64>()
+    }
+
     /// A ring passes `point` on its way from one neighbour to the other.
     pub fn add(&mut self, point: GridPoint, neighbours: [GridPoint; 2]) {
         if (self.count + 1) * 2 > self.slots.len() {
@@ -88,15 +100,21 @@ pub struct Places {
 }
 
 impl Places {
-    pub fn of(points: impl ExactSizeIterator<Item = GridPoint>) -> Self {
+    /// Holds these points and no others.
+    pub fn replace(&mut self, points: impl ExactSizeIterator<Item = GridPoint>) {
         let size = (points.len() * 2).next_power_of_two();
-        let mut places = Self { slots: vec![0; size] };
+        self.slots.clear();
+        self.slots.resize(size, 0);
         for point in points {
             let key = key(point);
-            let at = find(&places.slots, key, |slot| slot);
-            places.slots[at] = key;
+            let at = find(&self.slots, key, |slot| slot);
+            self.slots[at] = key;
         }
-        places
+    }
+
+    /// Bytes that there is room for.
+    pub fn capacity(&self) -> usize {
+        self.slots.capacity() * size_of::<u32>()
     }
 
     #[inline]
@@ -167,7 +185,9 @@ mod tests {
     #[test]
     fn places_are_those_that_were_given() {
         let point = |i: i32| [i * 13 - 16_384, i * i % 4001];
-        let places = Places::of((0..2000).map(point));
+        let mut places = Places::default();
+        places.replace((0..3).map(|i| [i, i]));
+        places.replace((0..2000).map(point));
         assert!((0..2000).all(|i| places.contain(point(i))));
         assert!(!places.contain([1, 1]) && !Places::default().contain([1, 1]));
     }
