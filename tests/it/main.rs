@@ -9,4 +9,5 @@ mod http;
 mod layering;
 mod lifecycle;
 mod oracle;
+mod oversized;
 mod support;

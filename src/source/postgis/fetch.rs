@@ -7,12 +7,13 @@ use parking_lot::Mutex;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Error, Row};
 
-use super::connection::{Connection, Parameter, Prepared};
+use super::connection::{Connection, Prepared};
+use super::distant::Cut;
 use super::error::{is_transform_failure, is_unknown_system};
 use super::filter::{self, Filter, Trip};
 use super::one_by_one::one_by_one;
 use super::rows::{RowFeature, raw};
-use super::sql::Rows;
+use super::statement::Values;
 use super::table::{Area, TableLayer};
 use crate::source::{LayerRequest, SourceLayer, TileSink};
 
@@ -69,8 +70,8 @@ pub(super) async fn fetch(
     let ends: Result<Vec<End>, Error> = future::join_all(layers).await.into_iter().collect();
     for (index, (end, request)) in ends?.into_iter().zip(requests).enumerate() {
         let SourceLayer::Postgis(table) = request.layer;
-        if let (End::Untransformable(filter), Some(transform)) = (end, &table.transform) {
-            one_by_one(connection, transform, &filter, index, sink).await?;
+        if let (End::Untransformable(values), Some(transform)) = (end, &table.transform) {
+            one_by_one(connection, transform, &values, index, sink).await?;
         }
     }
     Ok(())
@@ -80,16 +81,7 @@ pub(super) async fn fetch(
 enum End {
     Complete,
     /// At a row that can't be transformed; the sink has none of the layer's rows.
-    Untransformable(Filter),
-}
-
-/// Values of a query's parameters.
-pub(super) fn parameters(filter: &Filter) -> Vec<Parameter<'_>> {
-    match filter {
-        Filter::Everything | Filter::Nothing => Vec::new(),
-        Filter::Envelope(edges) => edges.iter().map(|edge| (edge as _, Type::FLOAT8)).collect(),
-        Filter::Polygon(ewkb) => vec![(ewkb, Type::BYTEA)],
-    }
+    Untransformable(Values),
 }
 
 /// One layer of the tile.
@@ -103,24 +95,41 @@ struct Layer<'a, 's> {
 
 impl Layer<'_, '_> {
     async fn fetch(self) -> Result<End, Error> {
-        let filter = self.filter().await?;
-        if filter == Filter::Nothing {
+        let values = self.values().await?;
+        if values.filter == Filter::Nothing {
             return Ok(End::Complete);
         }
+        let rows = &self.table.rows;
         let mut sent = 0;
-        let done = self.run(&self.table.rows, &filter, |row, prepared| {
+        let each = |row: Row, prepared: &Arc<Prepared>| {
+            // The box of a large row is in the tile, and nothing else of it.
+            if rows.cut && raw(&row, 1).is_none() {
+                return;
+            }
             let feature = RowFeature { row: &row, decoders: &prepared.decoders, geometry: None };
             self.sink.feature(self.index, &feature);
             sent += 1;
-        });
-        match done.await {
+        };
+        let sql = rows.under(&values.filter);
+        let done = self.connection.rows(&sql, &values.of(rows), each).await;
+        match done {
             // A row that can't be transformed ends the statement after any number of others.
             Err(error) if self.table.transform.is_some() && is_transform_failure(&error) => {
                 self.sink.restart(self.index, sent);
-                Ok(End::Untransformable(filter))
+                Ok(End::Untransformable(values))
             }
             done => done.map(|()| End::Complete),
         }
+    }
+
+    async fn values(&self) -> Result<Values, Error> {
+        let filter = self.filter().await?;
+        let cut = match &self.table.area {
+            Area::Mercator => Cut::mercator(self.request),
+            Area::Degrees => Cut::degrees(self.request, filter::area_in_degrees(self.request)),
+            Area::Geography { .. } | Area::Transformed { .. } => Cut::default(),
+        };
+        Ok(Values { filter, cut })
     }
 
     async fn filter(&self) -> Result<Filter, Error> {
@@ -164,14 +173,5 @@ impl Layer<'_, '_> {
         };
         self.connection.rows(sql, &[(&points, Type::BYTEA)], each).await?;
         Ok(trips)
-    }
-
-    async fn run(
-        &self,
-        rows: &Rows,
-        filter: &Filter,
-        each: impl FnMut(Row, &Arc<Prepared>),
-    ) -> Result<(), Error> {
-        self.connection.rows(rows.under(filter), &parameters(filter), each).await
     }
 }

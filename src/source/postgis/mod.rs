@@ -3,6 +3,7 @@
 mod catalogue;
 mod connection;
 mod discover;
+mod distant;
 mod error;
 mod fetch;
 mod filter;
@@ -17,6 +18,7 @@ mod pool;
 mod rows;
 mod settings;
 mod sql;
+mod statement;
 mod table;
 #[cfg(test)]
 mod tests;

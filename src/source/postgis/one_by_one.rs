@@ -5,9 +5,9 @@ use tokio_postgres::{Error, Row, Statement, Transaction};
 
 use super::connection::Connection;
 use super::error::is_transform_failure;
-use super::fetch::{SharedSink, parameters};
-use super::filter::Filter;
+use super::fetch::SharedSink;
 use super::rows::{RowFeature, raw};
+use super::statement::Values;
 use super::table::Transform;
 use super::values::Decoder;
 
@@ -26,14 +26,14 @@ const NOT_THE_ROWS: u64 = 100;
 pub(super) async fn one_by_one(
     connection: &mut Connection,
     transform: &Transform,
-    filter: &Filter,
+    values: &Values,
     index: usize,
     sink: &SharedSink<'_>,
 ) -> Result<(), Error> {
-    let parameters = parameters(filter);
-    let (values, types): (Vec<_>, Vec<Type>) = parameters.into_iter().unzip();
+    let sql = transform.plain.under(&values.filter);
+    let (values, types): (Vec<_>, Vec<Type>) = values.of(&transform.plain).into_iter().unzip();
     let transaction = connection.transaction().await?;
-    let rows = transaction.prepare_typed(transform.plain.under(filter), &types).await?;
+    let rows = transaction.prepare_typed(&sql, &types).await?;
     let some = transaction.prepare_typed(&transform.some, &[Type::BYTEA_ARRAY]).await?;
     let decoders: Vec<Decoder> =
         rows.columns().iter().skip(2).map(|column| Decoder::of(column.type_())).collect();

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use tokio_postgres::types::Type;
 
-use super::filter::Filter;
+use super::distant;
 use super::inventory::{Column, ColumnKind};
+use super::statement::Rows;
 
 /// An identifier in double quotes.
 pub(super) fn quote(name: &str) -> String {
@@ -34,21 +35,15 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     sql
 }
 
-/// One query of a layer, with and without a bounding box.
-#[derive(Clone, Debug)]
-pub(super) struct Rows {
-    pub(super) all: Arc<str>,
-    pub(super) within: Arc<str>,
-}
-
-impl Rows {
-    /// The query for what a filter lets through.
-    pub(super) fn under(&self, filter: &Filter) -> &Arc<str> {
-        match filter {
-            Filter::Everything => &self.all,
-            Filter::Nothing | Filter::Envelope(_) | Filter::Polygon(_) => &self.within,
-        }
-    }
+/// What is known of a table's large rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Large {
+    /// There are none, or they can't be cut.
+    No,
+    /// There may be some, of lines or polygons.
+    LinesOrPolygons,
+    /// There may be some, of any kind.
+    AnyKind,
 }
 
 /// What a layer's queries are made of.
@@ -66,6 +61,8 @@ pub(super) struct Shape<'a> {
     /// Of the rows' values: the same or 0.
     pub(super) row_srid: i32,
     pub(super) curves: bool,
+    /// Whether rows may be so large that those that reach far are cut down.
+    pub(super) large: Large,
     pub(super) id: Option<&'a str>,
     pub(super) columns: &'a [Column],
 }
@@ -119,12 +116,24 @@ impl Shape<'_> {
 
     /// The rows as they are.
     pub(super) fn plain_rows(&self) -> Rows {
-        self.rows(&self.plain())
+        self.rows(&self.plain(), false)
+    }
+
+    /// The rows as they are, but for those that are large and reach far beyond the tile.
+    pub(super) fn cut_rows(&self) -> Rows {
+        let whole = self.plain();
+        let known = match self.large {
+            Large::No => return self.rows(&whole, false),
+            Large::LinesOrPolygons => true,
+            Large::AnyKind => false,
+        };
+        let column = quote(self.geometry);
+        self.rows(&distant::cut(self.postgis, &column, &whole, self.row_srid, known), true)
     }
 
     /// The rows in degrees.
     pub(super) fn degree_rows(&self) -> Rows {
-        self.rows(&self.to_degrees(&self.plain()))
+        self.rows(&self.to_degrees(&self.plain()), false)
     }
 
     /// Geometries in degrees: `$1` are some of [`plain_rows`](Self::plain_rows).
@@ -138,19 +147,17 @@ impl Shape<'_> {
         .into()
     }
 
-    fn rows(&self, geometry: &str) -> Rows {
-        let mut sql = String::from("SELECT ");
-        match self.id {
-            Some(id) => sql.push_str(&quote(id)),
-            None => sql.push_str("NULL"),
-        }
+    fn rows(&self, geometry: &str, cut: bool) -> Rows {
+        let mut select = match self.id {
+            Some(id) => quote(id),
+            None => "NULL".to_owned(),
+        };
         // Writing to a String can't fail.
-        let _ = write!(sql, "::pg_catalog.int8, ({geometry})::pg_catalog.bytea");
+        let _ = write!(select, "::pg_catalog.int8, ({geometry})::pg_catalog.bytea");
         for column in self.columns {
-            let _ = write!(sql, ", {}", property(column));
+            let _ = write!(select, ", {}", property(column));
         }
-        let _ = write!(sql, " FROM {}", self.table);
-        Rows { within: format!("{sql} WHERE {}", self.within()).into(), all: sql.into() }
+        Rows { select, cut, table: self.table.to_owned(), within: self.within() }
     }
 
     fn within(&self) -> String {
@@ -189,6 +196,7 @@ pub(super) fn there_and_back(postgis: &str, srid: i32) -> Arc<str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::filter::Filter;
     use super::*;
 
     #[test]
@@ -220,11 +228,12 @@ mod tests {
             srid: 25832,
             row_srid: 0,
             curves: true,
+            large: Large::AnyKind,
             id: None,
             columns: &[],
         };
         assert_eq!(
-            &*shape.degree_rows().within,
+            &*shape.degree_rows().under(&Filter::Nothing),
             "SELECT NULL::pg_catalog.int8, (\"gis\".ST_Transform(\"gis\".ST_SetSRID(\
              \"gis\".ST_CurveToLine(\"geom\"), 25832), 4326))::pg_catalog.bytea \
              FROM \"public\".\"t\" WHERE \"geom\" OPERATOR(\"gis\".&&) \

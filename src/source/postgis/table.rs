@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::TableSettings;
+use super::filter::Filter;
 use super::inventory::{Column, ColumnKind, GeometryColumn, Inventory, SpatialTable};
 use super::mismatch::Mismatch;
 use super::names::{closest, list, position};
-use super::sql::{Rows, Shape, qualify, there_and_back};
+use super::sql::{Large, Shape, qualify, there_and_back};
+use super::statement::Rows;
 use crate::tile::Crs;
 
 /// A table with one of its geometry columns, ready to be asked for tiles.
@@ -78,10 +80,11 @@ impl TableLayer {
             srid,
             row_srid: if table.geometry.srid == Some(0) { 0 } else { srid },
             curves: !table.geometry.geography && can_hold_curves(&table.geometry),
+            large: large(table),
             id: id.as_deref(),
             columns: &columns,
         };
-        let rows = if known { shape.plain_rows() } else { shape.degree_rows() };
+        let rows = if known { shape.cut_rows() } else { shape.degree_rows() };
         let transform = (!known)
             .then(|| Transform { plain: shape.plain_rows(), some: shape.some_in_degrees() });
         let area = match srid {
@@ -126,7 +129,7 @@ impl TableLayer {
 }
 
 fn definition(rows: &Rows, srid: i32, columns: &[Column]) -> String {
-    let mut text = format!("srid {srid}; {}", rows.within);
+    let mut text = format!("srid {srid}; {}", rows.under(&Filter::Nothing));
     for column in columns {
         text.push_str(&format!("; {}", column.type_name));
     }
@@ -227,6 +230,19 @@ fn can_hold_curves(geometry: &GeometryColumn) -> bool {
             | "MULTISURFACE"
     );
     geometry.sampled || holds
+}
+
+/// Whether some rows may be worth a cut. Geography is none: its geometry is made row by row.
+fn large(table: &SpatialTable) -> Large {
+    let geometry = &table.geometry;
+    if geometry.geography || !table.long_values || holds_points_only(geometry) {
+        return Large::No;
+    }
+    let kind = geometry.geometry_type.trim_start_matches("MULTI");
+    match matches!(kind, "LINESTRING" | "POLYGON") && !geometry.sampled {
+        true => Large::LinesOrPolygons,
+        false => Large::AnyKind,
+    }
 }
 
 fn holds_points_only(geometry: &GeometryColumn) -> bool {

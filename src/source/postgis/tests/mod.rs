@@ -3,6 +3,7 @@
 mod catalogue;
 mod connections;
 mod discovery;
+mod distant;
 mod features;
 mod filters;
 mod systems;
