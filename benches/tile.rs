@@ -3,7 +3,9 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use tesela::tile::{Crs, Feature, LayerBuilder, LayerSpec, Levels, TileCoord, Value, compress};
+use tesela::tile::{
+    Crs, Feature, LayerBuilder, LayerSpec, Level, Levels, TileCoord, Value, compress,
+};
 
 /// The allocator of the `tesela` binary.
 #[global_allocator]
@@ -106,7 +108,11 @@ fn tile(c: &mut Criterion) {
                 crs,
                 extent: 4096,
                 buffer: 64,
-                levels: Levels::default(),
+                levels: Levels::new(
+                    Level { simplify: 0.5, min_size: 1.0, ..Level::default() },
+                    24,
+                    vec![],
+                ),
             };
             let tile = TileCoord::new(TILE.0, TILE.1, TILE.2).expect("a tile");
             let rows = rows(code, vertices, crs);

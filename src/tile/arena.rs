@@ -1,138 +1,131 @@
 //! The features of one layer as they arrive, and the order in which they are written.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use super::Value;
-use super::quantize::{GridPoint, Mark, Snapped};
+use super::commands::Commands;
+use super::intern::Values;
 use super::shape::Kind;
 
 /// Features kept back to back: one row costs no allocation of its own.
 #[derive(Debug, Default)]
 pub struct Arena {
-    pub snapped: Snapped,
+    pub commands: Commands,
+    pub values: Values,
+    pub ranks: Vec<u8>,
     rows: Vec<Row>,
     tags: Vec<Tag>,
-    texts: String,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Row {
-    id: Option<u64>,
-    kind: Kind,
-    from: Mark,
-    to: Mark,
-    tags: (usize, usize),
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Tag {
-    key: usize,
-    value: Stored,
-}
-
-/// A [`Value`] whose text lies in [`Arena::texts`] and whose number is kept as bits, which
-/// compare and are equal exactly when their encodings are.
-#[derive(Clone, Copy, Debug)]
-enum Stored {
-    Bool(bool),
-    Int(i64),
-    Double(u64),
-    Text(usize, usize),
-}
-
-/// One feature, ready to be written.
-#[derive(Clone, Copy, Debug)]
-pub struct Entry<'a> {
+/// One feature.
+#[derive(Clone, Debug)]
+pub struct Row {
     pub id: Option<u64>,
     pub kind: Kind,
-    pub points: &'a [GridPoint],
-    /// Number of points of each part.
-    pub parts: &'a [usize],
-    arena: &'a Arena,
-    tags: &'a [Tag],
+    /// The larger side of the geometry's box, in grid units.
+    pub size: f64,
+    /// Into [`Commands::bytes`].
+    pub geometry: Range<usize>,
+    rank: Range<usize>,
+    tags: Range<usize>,
 }
+
+/// Indices of a key and of a value.
+pub type Tag = (u32, u32);
 
 impl Arena {
-    /// Makes a feature of what was snapped since `from`; its tags follow.
-    pub fn push(&mut self, id: Option<u64>, kind: Kind, from: Mark) {
-        let tags = self.tags.len();
-        self.rows.push(Row { id, kind, from, to: self.snapped.mark(), tags: (tags, tags) });
+    /// Makes a feature of the commands since `start`; its rank and tags follow.
+    pub fn push(&mut self, id: Option<u64>, kind: Kind, size: f64, start: usize) {
+        let (rank, tags) = (self.ranks.len(), self.tags.len());
+        let geometry = start..self.commands.len();
+        self.rows.push(Row { id, kind, size, geometry, rank: rank..rank, tags: tags..tags });
     }
 
-    /// Tags the newest feature. NaN and infinities are left out: few readers survive them.
+    /// What was appended to [`ranks`](Self::ranks) is the newest feature's.
+    pub fn close_rank(&mut self) {
+        if let Some(row) = self.rows.last_mut() {
+            row.rank.end = self.ranks.len();
+        }
+    }
+
+    /// Tags the newest feature. NaN and infinities are left out.
     pub fn tag(&mut self, key: usize, value: Value<'_>) {
-        let Some(row) = self.rows.last_mut() else { return };
-        let value = match value {
-            Value::Bool(value) => Stored::Bool(value),
-            Value::Int(value) => Stored::Int(value),
-            // Adding zero turns -0.0 into 0.0.
-            Value::Double(value) if value.is_finite() => Stored::Double((value + 0.0).to_bits()),
-            Value::Double(_) => return,
-            Value::Text(text) => {
-                let start = self.texts.len();
-                self.texts.push_str(text);
-                Stored::Text(start, self.texts.len())
-            }
-        };
-        self.tags.push(Tag { key, value });
-        row.tags.1 = self.tags.len();
+        if let Some(row) = self.rows.last_mut()
+            && let Some(value) = self.values.intern(value)
+        {
+            self.tags.push((key as u32, value));
+            row.tags.end = self.tags.len();
+        }
     }
 
-    /// Rows in an order that depends on what they are and not on when they came: by id, those
-    /// without one last, and among equals by geometry and tags.
-    pub fn ordered(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
-        let mut handles: Vec<_> =
-            (0..self.rows.len()).map(|row| (self.sort_key(row), row)).collect();
-        handles.sort_unstable_by(|(key_a, a), (key_b, b)| {
-            key_a.cmp(key_b).then_with(|| self.entry(*a).compare(&self.entry(*b)))
+    /// Gives every feature another geometry: what `geometry` writes for the feature of that
+    /// index. Features for which that is nothing are gone.
+    pub fn rewrite(&mut self, mut geometry: impl FnMut(usize, &[u8], &mut Commands)) {
+        let old = std::mem::take(&mut self.commands);
+        let mut index = 0;
+        self.rows.retain_mut(|row| {
+            let start = self.commands.len();
+            geometry(index, &old.bytes()[row.geometry.clone()], &mut self.commands);
+            row.geometry = start..self.commands.len();
+            index += 1;
+            !row.geometry.is_empty()
         });
-        handles.into_iter().map(|(_, row)| self.entry(row))
     }
 
-    /// Decides most comparisons without a look at the rows: the id, or the first point.
-    fn sort_key(&self, row: usize) -> (bool, u64) {
-        match (self.rows[row].id, self.entry(row).points) {
-            (Some(id), _) => (false, id),
-            (None, [[x, y], ..]) => (true, u64::from(*x as u32) << 32 | u64::from(*y as u32)),
-            (None, []) => (true, 0),
-        }
+    pub fn len(&self) -> usize {
+        self.rows.len()
     }
 
-    fn entry(&self, row: usize) -> Entry<'_> {
-        let Row { id, kind, from, to, tags } = self.rows[row];
-        let (points, parts) = self.snapped.between(from, to);
-        Entry { id, kind, points, parts, arena: self, tags: &self.tags[tags.0..tags.1] }
+    pub fn row(&self, index: u32) -> &Row {
+        &self.rows[index as usize]
     }
 
-    fn value(&self, stored: Stored) -> Value<'_> {
-        match stored {
-            Stored::Bool(value) => Value::Bool(value),
-            Stored::Int(value) => Value::Int(value),
-            Stored::Double(bits) => Value::Double(f64::from_bits(bits)),
-            Stored::Text(start, end) => Value::Text(&self.texts[start..end]),
-        }
+    pub fn geometry(&self, row: &Row) -> &[u8] {
+        &self.commands.bytes()[row.geometry.clone()]
+    }
+
+    /// Key and value of each tag, in the order they were given.
+    pub fn tags(&self, row: &Row) -> &[Tag] {
+        &self.tags[row.tags.clone()]
+    }
+
+    /// Whether the features have an order of the layer's own.
+    pub fn is_ranked(&self) -> bool {
+        !self.ranks.is_empty()
+    }
+
+    /// Rows in an order that depends on what they are and not on when they came: by rank, then
+    /// id, those without one last, and among equals by geometry and tags.
+    pub fn ordered(&self) -> Vec<u32> {
+        let key = |row: &Row| match (&self.ranks[row.rank.clone()], row.id) {
+            ([], Some(id)) => (false, id),
+            ([], None) => (true, prefix(self.geometry(row))),
+            (rank, _) => (false, prefix(rank)),
+        };
+        let mut handles: Vec<_> = (0u32..).zip(&self.rows).map(|(i, row)| (key(row), i)).collect();
+        handles.sort_unstable_by(|(key_a, a), (key_b, b)| {
+            key_a.cmp(key_b).then_with(|| self.compare(self.row(*a), self.row(*b)))
+        });
+        handles.into_iter().map(|(_, row)| row).collect()
+    }
+
+    fn compare(&self, a: &Row, b: &Row) -> Ordering {
+        self.ranks[a.rank.clone()]
+            .cmp(&self.ranks[b.rank.clone()])
+            .then_with(|| (a.id.is_none(), a.id).cmp(&(b.id.is_none(), b.id)))
+            .then_with(|| (self.geometry(a), a.kind).cmp(&(self.geometry(b), b.kind)))
+            .then_with(|| {
+                let shown = |&(key, value): &Tag| (key, self.values.get(value));
+                self.tags(a).iter().map(shown).cmp(self.tags(b).iter().map(shown))
+            })
     }
 }
 
-impl<'a> Entry<'a> {
-    /// Key index and value of each tag, in the order they were given.
-    pub fn tags(&self) -> impl Iterator<Item = (usize, Value<'a>)> {
-        self.tags.iter().map(|tag| (tag.key, self.arena.value(tag.value)))
-    }
-
-    fn compare(&self, other: &Self) -> Ordering {
-        (self.kind, self.points, self.parts)
-            .cmp(&(other.kind, other.points, other.parts))
-            .then_with(|| self.tags().map(rank).cmp(other.tags().map(rank)))
-    }
-}
-
-/// Any total order on values will do.
-fn rank((key, value): (usize, Value<'_>)) -> (usize, u8, u64, &str) {
-    match value {
-        Value::Bool(value) => (key, 0, u64::from(value), ""),
-        Value::Int(value) => (key, 1, value as u64, ""),
-        Value::Double(value) => (key, 2, value.to_bits(), ""),
-        Value::Text(text) => (key, 3, 0, text),
-    }
+/// The first bytes as a number that compares as they do.
+fn prefix(bytes: &[u8]) -> u64 {
+    let mut first = [0; 8];
+    let length = bytes.len().min(8);
+    first[..length].copy_from_slice(&bytes[..length]);
+    u64::from_be_bytes(first)
 }

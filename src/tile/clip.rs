@@ -1,23 +1,30 @@
-//! Cutting geometries to the buffered tile, in grid units before they are snapped.
+//! Cutting geometries to the buffered tile, on the world's grid and before they are snapped.
 //!
 //! ```text
-//!     low                 high          bounds decide first:
-//!      ┌───────────────────┐ low          A  inside: taken whole, no vertex is looked at
-//!   ·  │  ┌─A─┐      ╱╲    │              B  outside: gone, no vertex is even projected
-//!  B   │  └───┘     ╱  ╲ C │  ╱╲          C  across: cut
-//!   ·  │           ╱    ╲  │ ╱  ╲       lines: C leaves and returns, so it becomes two parts
-//!      │          ╱      ╲ │╱    ╲      polygons: one side after the other (Sutherland and
-//!      └─────────╱────────╲┼──────      Hodgman 1974); edges that then overlap lie on the box
-//!                          high
+//!   low   line            line   high
+//!      ┌───┬─────────────────┬───┐ low      bounds decide first:
+//!   ·  │   ╎   ┌─A─┐       ╱╲╎   │            A  inside: taken whole, no vertex is looked at
+//!  B   ├╌╌╌┼╌╌╌└───┘╌╌╌╌╌╌╱╌╌●╌╌╌┤ line       B  outside: gone, no vertex is even projected
+//!   ·  │   ╎            ╱   ╎╲ C │  ╱╲        C  across: cut
+//!      │   ╎           ╱    ╎ ╲  │ ╱  ╲
+//!      ├╌╌╌┼╌╌╌╌╌╌╌╌╌╌●╌╌╌╌╌┼╌╌●╌┤╱╌╌╌╌   lines: C leaves and returns, so it becomes two parts
+//!      └───┴─────────╱──────┴───╲┘        polygons: one side after the other (Sutherland and
+//!                                  high   Hodgman 1974); edges that then overlap lie on the box
 //! ```
+//!
+//! The lines are where the neighbours' boxes end. An edge gets a vertex (●) where it crosses one,
+//! computed from its two ends alone, just as the neighbour cuts it there: so between the lines,
+//! where both tiles draw, both draw the same, however the cuts are rounded.
 
 use super::shape::{Bounds, Point};
 
-/// The square that is kept: both axes run from `low` to `high`, borders included.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// The square that is kept, its borders included, and the lines across it.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Window {
-    low: f64,
-    high: f64,
+    low: Point,
+    high: Point,
+    /// Where boxes of neighbours end inside this one, on each axis.
+    lines: [Vec<f64>; 2],
 }
 
 /// How a rectangle lies to a [`Window`].
@@ -25,28 +32,42 @@ pub struct Window {
 pub enum Relation {
     Inside,
     Outside,
+    /// Across a border or a line.
     Across,
 }
 
 impl Window {
-    /// A tile of `extent` units with `buffer` more on each side.
-    pub fn new(extent: u32, buffer: u32) -> Self {
-        Self { low: -f64::from(buffer), high: f64::from(extent) + f64::from(buffer) }
+    /// A tile of `extent` units with `buffer` more on each side, its corner at `corner` on the
+    /// world's grid.
+    pub fn new(corner: Point, extent: u32, buffer: u32) -> Self {
+        let [extent_units, buffer_units] = [extent, buffer].map(f64::from);
+        let lines = if buffer > extent { Vec::new() } else { lines(extent, buffer) };
+        Self {
+            low: corner.map(|at| at - buffer_units),
+            high: corner.map(|at| at + extent_units + buffer_units),
+            lines: corner.map(|at| {
+                let inner = lines.iter().skip(1).take(lines.len().saturating_sub(2));
+                inner.map(|line| at + f64::from(*line)).collect()
+            }),
+        }
     }
 
     #[inline]
     pub fn contains(&self, [x, y]: Point) -> bool {
-        x >= self.low && x <= self.high && y >= self.low && y <= self.high
+        x >= self.low[0] && x <= self.high[0] && y >= self.low[1] && y <= self.high[1]
     }
 
     pub fn relation(&self, bounds: &Bounds) -> Relation {
-        let Bounds { min: [left, top], max: [right, bottom] } = *bounds;
-        if self.contains(bounds.min) && self.contains(bounds.max) {
-            Relation::Inside
-        } else if left > self.high || top > self.high || right < self.low || bottom < self.low {
-            Relation::Outside
-        } else {
-            Relation::Across
+        let Bounds { min, max } = *bounds;
+        if (0..2).any(|axis| min[axis] > self.high[axis] || max[axis] < self.low[axis]) {
+            return Relation::Outside;
+        }
+        let crosses = |axis: usize| {
+            self.lines[axis].iter().any(|line| min[axis] < *line && max[axis] > *line)
+        };
+        match self.contains(min) && self.contains(max) && !crosses(0) && !crosses(1) {
+            true => Relation::Inside,
+            false => Relation::Across,
         }
     }
 
@@ -59,6 +80,7 @@ impl Window {
             if visit.is_empty() {
                 visit.push(enter);
             }
+            self.crossings(from, to, false, visit);
             visit.push(leave);
             if leave != to {
                 keep(visit);
@@ -79,15 +101,16 @@ impl Window {
         let (mut first, mut last) = (0.0, 1.0);
         let (mut enter, mut leave) = (from, to);
         for axis in 0..2 {
+            let (low, high) = (self.low[axis], self.high[axis]);
             let run = to[axis] - from[axis];
             let (least, most) = (from[axis].min(to[axis]), from[axis].max(to[axis]));
-            if most < self.low || least > self.high {
+            if most < low || least > high {
                 return None;
             }
             if run == 0.0 {
                 continue;
             }
-            let (near, far) = if run > 0.0 { (self.low, self.high) } else { (self.high, self.low) };
+            let (near, far) = if run > 0.0 { (low, high) } else { (high, low) };
             // An end outside is always cut: far enough away, its `t` rounds to 0 or 1.
             let (t_near, t_far) = ((near - from[axis]) / run, (far - from[axis]) / run);
             if (near - from[axis]) * run > 0.0 && t_near >= first {
@@ -102,23 +125,84 @@ impl Window {
 
     /// Undoes the rounding that may have put a cut a hair outside.
     fn pull_in(&self, [x, y]: Point) -> Point {
-        [x.clamp(self.low, self.high), y.clamp(self.low, self.high)]
+        [x.clamp(self.low[0], self.high[0]), y.clamp(self.low[1], self.high[1])]
+    }
+
+    /// Appends the points in the window at which the edge crosses a line, or also a border, in
+    /// the order of the edge.
+    #[inline]
+    fn crossings(&self, from: Point, to: Point, borders: bool, out: &mut Vec<Point>) {
+        let start = out.len();
+        for axis in 0..2 {
+            let own = [self.low[axis], self.high[axis]];
+            let borders = if borders { &own[..] } else { &[] };
+            for &line in self.lines[axis].iter().chain(borders) {
+                if (from[axis] < line) == (to[axis] < line) || from[axis] == line {
+                    continue;
+                }
+                let point = cut(from, to, axis, line);
+                if self.contains(point) && point != from && point != to {
+                    out.push(point);
+                }
+            }
+        }
+        if out.len() > start + 1 {
+            let along = |point: &Point| {
+                (point[0] - from[0]) * (to[0] - from[0]) + (point[1] - from[1]) * (to[1] - from[1])
+            };
+            out[start..].sort_by(|a, b| along(a).total_cmp(&along(b)));
+        }
     }
 
     /// Cuts a ring in place; `spare` is scratch. Sides that `bounds` does not reach over are
     /// skipped. What is left may run along the window's border and have no area.
     pub fn ring(&self, ring: &mut Vec<Point>, bounds: &Bounds, spare: &mut Vec<Point>) {
+        self.split(ring, spare);
+        std::mem::swap(ring, spare);
         for axis in 0..2 {
-            if bounds.min[axis] < self.low {
-                cut_ring(ring, axis, self.low, |v| v >= self.low, spare);
+            let (low, high) = (self.low[axis], self.high[axis]);
+            if bounds.min[axis] < low {
+                cut_ring(ring, axis, low, |v| v >= low, spare);
                 std::mem::swap(ring, spare);
             }
-            if bounds.max[axis] > self.high {
-                cut_ring(ring, axis, self.high, |v| v <= self.high, spare);
+            if bounds.max[axis] > high {
+                cut_ring(ring, axis, high, |v| v <= high, spare);
                 std::mem::swap(ring, spare);
             }
         }
     }
+
+    /// The ring with a vertex wherever it crosses a line or a border. Then the cuts at one border
+    /// can't move those at the next, as they would if an edge was cut twice.
+    fn split(&self, ring: &[Point], out: &mut Vec<Point>) {
+        out.clear();
+        let Some(&last) = ring.last() else { return };
+        let mut previous = last;
+        for &point in ring {
+            let beyond = |axis: usize| {
+                let (a, b) = (previous[axis], point[axis]);
+                (a < self.low[axis] && b < self.low[axis])
+                    || (a > self.high[axis] && b > self.high[axis])
+            };
+            if !beyond(0) && !beyond(1) {
+                self.crossings(previous, point, true, out);
+            }
+            out.push(point);
+            previous = point;
+        }
+    }
+}
+
+/// The coordinates, in a tile's own grid units, at which its box and those of its neighbours
+/// begin and end, as far as they lie in its own box; in ascending order.
+pub fn lines(extent: u32, buffer: u32) -> Vec<i32> {
+    let (extent, buffer) = (extent as i32, buffer as i32);
+    let ends = (-2..=3).flat_map(|tile| [tile * extent - buffer, tile * extent + buffer]);
+    let mut lines: Vec<_> =
+        ends.filter(|line| (-buffer..=extent + buffer).contains(line)).collect();
+    lines.sort_unstable();
+    lines.dedup();
+    lines
 }
 
 /// Keeps the half plane where `is_inside` holds for the coordinate on `axis`; its border is at
@@ -136,7 +220,10 @@ fn cut_ring(
     for &point in ring {
         let inside = is_inside(point[axis]);
         if inside != was_inside {
-            out.push(cut(previous, point, axis, side));
+            let border = cut(previous, point, axis, side);
+            if border != previous && border != point {
+                out.push(border);
+            }
         }
         if inside {
             out.push(point);
@@ -146,10 +233,16 @@ fn cut_ring(
 }
 
 /// Where a segment meets `side` on `axis`. The same for both directions, so that neighbours with
-/// a common edge are cut at a common point.
+/// a common edge are cut at a common point; an end that lies there is that point.
 #[inline]
 fn cut(a: Point, b: Point, axis: usize, side: f64) -> Point {
     let (a, b) = if a[axis] <= b[axis] { (a, b) } else { (b, a) };
+    if a[axis] == side {
+        return a;
+    }
+    if b[axis] == side {
+        return b;
+    }
     let other = 1 - axis;
     let t = (side - a[axis]) / (b[axis] - a[axis]);
     let mut point = [side; 2];
@@ -161,8 +254,9 @@ fn cut(a: Point, b: Point, axis: usize, side: f64) -> Point {
 mod tests {
     use super::*;
 
-    /// From -10 to 110.
-    const WINDOW: Window = Window { low: -10.0, high: 110.0 };
+    /// From -10 to 110, without lines.
+    const WINDOW: Window =
+        Window { low: [-10.0; 2], high: [110.0; 2], lines: [Vec::new(), Vec::new()] };
 
     fn visits(points: &[Point]) -> Vec<Vec<Point>> {
         let mut out = Vec::new();
@@ -239,5 +333,45 @@ mod tests {
     fn a_common_edge_is_cut_at_a_common_point() {
         let (a, b) = ([3.1, -97.7], [51.3, 60.1]);
         assert_eq!(cut(a, b, 1, -10.0), cut(b, a, 1, -10.0));
+    }
+
+    #[test]
+    fn lines_are_where_the_boxes_of_neighbours_end() {
+        assert_eq!(lines(4096, 64), [-64, 64, 4032, 4160]);
+        assert_eq!(lines(4096, 0), [0, 4096]);
+        assert_eq!(lines(4096, 2048), [-2048, 2048, 6144]);
+        assert_eq!(lines(100, 80), [-80, -20, 20, 80, 120, 180]);
+        let window = Window::new([4096.0, 0.0], 4096, 64);
+        assert_eq!(window.lines, [[4160.0, 8128.0], [64.0, 4032.0]]);
+        assert_eq!((window.low, window.high), ([4032.0, -64.0], [8256.0, 4160.0]));
+    }
+
+    #[test]
+    fn an_edge_has_a_vertex_on_every_line_that_it_crosses() {
+        let window = Window::new([0.0, 0.0], 100, 10);
+        let mut visit = Vec::new();
+        let mut seen = Vec::new();
+        window.line(&[[0.0, 0.0], [100.0, 50.0]], &mut visit, |v| seen = v.to_vec());
+        assert_eq!(seen, [[0.0, 0.0], [10.0, 5.0], [20.0, 10.0], [90.0, 45.0], [100.0, 50.0]]);
+        window.line(&[[100.0, 50.0], [0.0, 0.0]], &mut visit, |v| seen = v.to_vec());
+        assert_eq!(seen, [[100.0, 50.0], [90.0, 45.0], [20.0, 10.0], [10.0, 5.0], [0.0, 0.0]]);
+    }
+
+    #[test]
+    fn two_tiles_cut_an_edge_at_the_same_points() {
+        let (a, b) = ([37.7, 13.1], [163.2, 41.9]);
+        let (left, right) = (Window::new([0.0, 0.0], 100, 10), Window::new([100.0, 0.0], 100, 10));
+        let visit = |window: &Window, points: &[Point]| {
+            let mut out = Vec::new();
+            window.line(points, &mut Vec::new(), |visit| out.extend_from_slice(visit));
+            out.retain(|point| (90.0..=110.0).contains(&point[0]));
+            out
+        };
+        let shared = visit(&left, &[a, b]);
+        assert_eq!(shared.len(), 2);
+        assert_eq!(shared, visit(&right, &[a, b]));
+        let mut turned = visit(&right, &[b, a]);
+        turned.reverse();
+        assert_eq!(shared, turned);
     }
 }

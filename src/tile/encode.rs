@@ -1,181 +1,298 @@
-//! Features to the bytes of an MVT layer; the only file that knows the `mvt` crate.
+//! Features to the bytes of an MVT layer.
 //!
-//! Section numbers are those of the Mapbox Vector Tile Specification 2.1.
+//! Section numbers are those of the Mapbox Vector Tile Specification 2.1, field numbers those of
+//! its `vector_tile.proto`.
 
-use mvt::{GeomData, GeomEncoder, GeomType, Tile};
-
-use super::arena::Entry;
-use super::quantize::GridPoint;
+use super::LayerSpec;
+use super::arena::{Arena, Row};
 use super::shape::Kind;
-use super::{LayerSpec, Value};
 
-/// The MVT `Tile` message that holds only this layer, features in the order of `entries`.
-///
-/// # Errors
-/// The crate's own, none of which this input can cause: a coordinate that is not a number, or
-/// layers of one tile that disagree.
-pub(super) fn layer<'a>(
+/// Wire type of fields with a length.
+const BYTES: u8 = 2;
+
+/// The MVT `Tile` message that holds only this layer, features in the order of `rows`, keys and
+/// values numbered in the order of their first use.
+pub fn layer(spec: &LayerSpec, arena: &Arena, rows: &[u32]) -> Vec<u8> {
+    let mut writer = Writer::new(spec, arena);
+    rows.iter().for_each(|row| writer.feature(arena.row(*row)));
+    writer.finish()
+}
+
+/// [`layer`] in at most `limit` bytes. When that leaves features out, it takes them in the order
+/// of their rank if they have any, else the largest first, until one doesn't fit; such that no
+/// tile could hold are passed over.
+pub fn layer_within(
     spec: &LayerSpec,
-    entries: impl Iterator<Item = Entry<'a>>,
-) -> Result<Vec<u8>, mvt::Error> {
-    let mut tile = Tile::new(spec.extent);
-    let mut layer = tile.create_layer(&spec.name);
-    let mut parts = Vec::new();
-    for entry in entries {
-        split(&entry, &mut parts);
-        let mut feature = layer.into_feature(geometry(entry.kind, &mut parts)?);
-        if let Some(id) = entry.id {
-            feature.set_id(id);
+    arena: &Arena,
+    rows: &[u32],
+    limit: usize,
+) -> (Vec<u8>, usize) {
+    let whole = layer(spec, arena, rows);
+    if whole.len() <= limit {
+        return (whole, rows.len());
+    }
+    let mut by_importance: Vec<(usize, u32)> = rows.iter().copied().enumerate().collect();
+    if !arena.is_ranked() {
+        // Stable: features of one size stay in the order of the tile.
+        by_importance.sort_by(|(_, a), (_, b)| arena.row(*b).size.total_cmp(&arena.row(*a).size));
+    }
+    let mut writer = Writer::new(spec, arena);
+    let mut taken = Vec::new();
+    for (place, row) in by_importance {
+        writer.feature(arena.row(row));
+        if writer.size() <= limit {
+            taken.push((place, row));
+        } else if taken.is_empty() {
+            writer = Writer::new(spec, arena);
+        } else {
+            break;
         }
-        for (key, value) in entry.tags() {
-            let Some(key) = spec.keys.get(key) else { continue };
-            match value {
-                Value::Bool(value) => feature.add_tag_bool(key, value),
-                Value::Int(value) => feature.add_tag_sint(key, value),
-                Value::Double(value) => feature.add_tag_double(key, value),
-                Value::Text(text) => feature.add_tag_string(key, text),
+    }
+    loop {
+        let mut rows = taken.clone();
+        rows.sort_unstable();
+        let rows: Vec<u32> = rows.into_iter().map(|(_, row)| row).collect();
+        let bytes = if rows.is_empty() { Vec::new() } else { layer(spec, arena, &rows) };
+        // In another order the numbers of keys and values may take a byte more.
+        if bytes.len() <= limit || taken.pop().is_none() {
+            return (bytes, rows.len());
+        }
+    }
+}
+
+/// What stands for "not used yet" among new numbers.
+const UNUSED: u32 = u32::MAX;
+
+struct Writer<'a> {
+    spec: &'a LayerSpec,
+    arena: &'a Arena,
+    /// `Feature` messages with their tags and lengths.
+    features: Vec<u8>,
+    /// New numbers by the arena's indices.
+    key_numbers: Vec<u32>,
+    value_numbers: Vec<u32>,
+    keys: Vec<u8>,
+    key_count: u32,
+    values: Vec<u8>,
+    value_count: u32,
+    tags: Vec<u8>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(spec: &'a LayerSpec, arena: &'a Arena) -> Self {
+        Self {
+            spec,
+            arena,
+            features: Vec::with_capacity(arena.commands.len() + 24 * arena.len()),
+            key_numbers: vec![UNUSED; spec.keys.len()],
+            value_numbers: vec![UNUSED; arena.values.len()],
+            keys: Vec::new(),
+            key_count: 0,
+            values: Vec::new(),
+            value_count: 0,
+            tags: Vec::new(),
+        }
+    }
+
+    /// Section 4.2: `id` = 1, `tags` = 2, `type` = 3, `geometry` = 4.
+    fn feature(&mut self, row: &Row) {
+        self.number_tags(row);
+        let geometry = self.arena.geometry(row);
+        let id = row.id.map_or(0, |id| 1 + length(id));
+        let tags = if self.tags.is_empty() { 0 } else { field_length(self.tags.len()) };
+        let out = &mut self.features;
+        key(out, 2, BYTES);
+        varint(out, (id + tags + 2 + field_length(geometry.len())) as u64);
+        if let Some(id) = row.id {
+            key(out, 1, 0);
+            varint(out, id);
+        }
+        if !self.tags.is_empty() {
+            bytes_field(out, 2, &self.tags);
+        }
+        let kind = match row.kind {
+            Kind::Points => 1,
+            Kind::Lines => 2,
+            Kind::Polygons => 3,
+        };
+        out.extend_from_slice(&[3 << 3, kind]);
+        bytes_field(out, 4, geometry);
+    }
+
+    /// Section 4.4: pairs of numbers of keys and values.
+    fn number_tags(&mut self, row: &Row) {
+        self.tags.clear();
+        for &(key, value) in self.arena.tags(row) {
+            let Some(number) = self.key_numbers.get_mut(key as usize) else { continue };
+            if *number == UNUSED {
+                *number = self.key_count;
+                self.key_count += 1;
+                bytes_field(&mut self.keys, 3, self.spec.keys[key as usize].as_bytes());
             }
-        }
-        layer = feature.into_layer();
-    }
-    tile.add_layer(layer)?;
-    tile.to_bytes()
-}
-
-/// Points at the parts of an entry; replaces what is in `parts`.
-fn split<'a>(entry: &Entry<'a>, parts: &mut Vec<&'a [GridPoint]>) {
-    parts.clear();
-    let mut rest = entry.points;
-    for &length in entry.parts {
-        let (part, after) = rest.split_at(length.min(rest.len()));
-        parts.push(part);
-        rest = after;
-    }
-}
-
-fn geometry(kind: Kind, parts: &mut [&[GridPoint]]) -> Result<GeomData, mvt::Error> {
-    match kind {
-        Kind::Points => points(parts),
-        Kind::Lines => lines(parts),
-        Kind::Polygons => rings(parts),
-    }
-}
-
-/// Section 4.3.4.2: one MoveTo for all points.
-fn points(parts: &[&[GridPoint]]) -> Result<GeomData, mvt::Error> {
-    let mut encoder = GeomEncoder::new(GeomType::Point);
-    for &[x, y] in parts.iter().copied().flatten() {
-        encoder.add_point(x, y)?;
-    }
-    encoder.encode()
-}
-
-/// Section 4.3.4.3: a MoveTo for each line. `mvt` 0.15 leaves it out when a line starts on the
-/// last point of the one before it. The lines of a feature have no order, so written backwards
-/// most chains of lines have no such place; where they still do, the two become one line: the
-/// same drawing, and valid.
-fn lines(parts: &mut [&[GridPoint]]) -> Result<GeomData, mvt::Error> {
-    let continues = |a: &[GridPoint], b: &[GridPoint]| a.last() == b.first();
-    if parts.windows(2).any(|pair| continues(pair[0], pair[1]))
-        && !parts.windows(2).any(|pair| continues(pair[1], pair[0]))
-    {
-        parts.reverse();
-    }
-    let mut encoder = GeomEncoder::new(GeomType::Linestring);
-    for (i, part) in parts.iter().enumerate() {
-        for &[x, y] in *part {
-            encoder.add_point(x, y)?;
-        }
-        if parts.get(i + 1).is_none_or(|next| !continues(part, next)) {
-            encoder.complete_geom()?;
+            varint(&mut self.tags, u64::from(*number));
+            let number = &mut self.value_numbers[value as usize];
+            if *number == UNUSED {
+                *number = self.value_count;
+                self.value_count += 1;
+                bytes_field(&mut self.values, 4, self.arena.values.get(value));
+            }
+            varint(&mut self.tags, u64::from(*number));
         }
     }
-    encoder.encode()
+
+    /// Section 4.1, but for features, keys and values.
+    fn body_length(&self) -> usize {
+        2 + field_length(self.spec.name.len())
+            + self.features.len()
+            + self.keys.len()
+            + self.values.len()
+            + 1
+            + length(u64::from(self.spec.extent))
+    }
+
+    /// Bytes of the finished message.
+    fn size(&self) -> usize {
+        field_length(self.body_length())
+    }
+
+    /// Section 4.1: `version` = 15, which comes first, `name` = 1, `features` = 2, `keys` = 3,
+    /// `values` = 4, `extent` = 5.
+    fn finish(self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.size());
+        key(&mut out, 3, BYTES);
+        varint(&mut out, self.body_length() as u64);
+        out.extend_from_slice(&[15 << 3, 2]);
+        bytes_field(&mut out, 1, self.spec.name.as_bytes());
+        out.extend_from_slice(&self.features);
+        out.extend_from_slice(&self.keys);
+        out.extend_from_slice(&self.values);
+        key(&mut out, 5, 0);
+        varint(&mut out, u64::from(self.spec.extent));
+        out
+    }
 }
 
-/// Section 4.3.4.4: MoveTo, LineTo, ClosePath for each ring. `mvt` 0.15 leaves the MoveTo out
-/// when a ring starts on the last point of the one before it: such a ring starts one further on.
-fn rings(parts: &[&[GridPoint]]) -> Result<GeomData, mvt::Error> {
-    let mut encoder = GeomEncoder::new(GeomType::Polygon);
-    let mut cursor = None;
-    for ring in parts {
-        let skip = usize::from(ring.first() == cursor);
-        for &[x, y] in ring.iter().cycle().skip(skip).take(ring.len()) {
-            encoder.add_point(x, y)?;
-        }
-        encoder.complete_geom()?;
-        cursor = if skip == 1 { ring.first() } else { ring.last() };
+fn key(out: &mut Vec<u8>, field: u8, wire: u8) {
+    out.push(field << 3 | wire);
+}
+
+fn bytes_field(out: &mut Vec<u8>, field: u8, bytes: &[u8]) {
+    key(out, field, BYTES);
+    varint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+/// Bytes of a field with a length, for field numbers below 16.
+fn field_length(bytes: usize) -> usize {
+    1 + length(bytes as u64) + bytes
+}
+
+/// Appends a base 128 varint.
+#[inline]
+pub fn varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
     }
-    encoder.encode()
+    out.push(value as u8);
+}
+
+/// Bytes of a varint.
+fn length(value: u64) -> usize {
+    (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{P, build, collection, decode, line, metres, polygon, row, spec};
-    use super::super::{Crs, quantize::GridPoint};
+    use super::super::testing::*;
+    use super::super::{Crs, LayerSpec, Level, Levels, Truncation};
+    use super::{length, varint};
 
-    const TILE: (u8, u32, u32) = (14, 8000, 6000);
-
-    fn placed(points: &[P]) -> Vec<P> {
-        points.iter().map(|&point| metres(TILE, point)).collect()
+    #[test]
+    fn varints_have_the_length_that_is_counted() {
+        for value in [0, 1, 127, 128, 16_383, 16_384, u64::from(u32::MAX), u64::MAX] {
+            let mut out = Vec::new();
+            varint(&mut out, value);
+            assert_eq!(out.len(), length(value), "{value}");
+        }
     }
 
-    fn parts_of(wkb: Vec<u8>) -> Vec<Vec<GridPoint>> {
-        let (tile, _) = build(&spec(Crs::WebMercator), TILE, &[row(wkb)]);
-        decode(&tile).remove(0).parts
-    }
-
-    fn lines(parts: &[&[P]]) -> Vec<Vec<GridPoint>> {
-        let members: Vec<_> = parts.iter().map(|part| line(&placed(part))).collect();
-        parts_of(collection(5, &members))
+    #[test]
+    fn keys_and_values_are_numbered_in_the_order_of_the_tile() {
+        let tagged = |id, values: &[(usize, &str)]| Row {
+            id: Some(id),
+            values: values.iter().map(|(key, text)| (*key, Owned::Text((*text).into()))).collect(),
+            ..row(point(0.0, 0.0))
+        };
+        let rows =
+            [tagged(2, &[(2, "late"), (0, "same")]), tagged(1, &[(1, "early"), (0, "same")])];
+        let (tile, _) = build(&spec(Crs::Wgs84), (0, 0, 0), &rows);
+        let at = |text: &str| {
+            tile.windows(text.len()).position(|window| window == text.as_bytes()).unwrap()
+        };
+        assert!(at("early") < at("same") && at("same") < at("late"));
     }
 
     #[test]
     fn lines_that_follow_each_other_stay_lines_of_their_own() {
-        let parts = lines(&[
-            &[(0.0, 0.0), (10.0, 10.0)],
-            &[(10.0, 10.0), (20.0, 0.0)],
-            &[(20.0, 0.0), (30.0, 5.0)],
-        ]);
+        let tile = (14, 8000, 6000);
+        let part = |points: &[P]| {
+            line(&points.iter().map(|&point| metres(tile, point)).collect::<Vec<_>>())
+        };
+        let lines = [
+            part(&[(0.0, 0.0), (10.0, 10.0)]),
+            part(&[(10.0, 10.0), (20.0, 0.0)]),
+            part(&[(20.0, 0.0), (10.0, 10.0)]),
+        ];
+        let (bytes, _) = build(&spec(Crs::WebMercator), tile, &[row(collection(5, &lines))]);
         assert_eq!(
-            parts,
-            [vec![[20, 0], [30, 5]], vec![[10, 10], [20, 0]], vec![[0, 0], [10, 10]]]
+            decode(&bytes)[0].parts,
+            [[[0, 0], [10, 10]], [[10, 10], [20, 0]], [[20, 0], [10, 10]]]
         );
     }
 
-    #[test]
-    fn lines_that_go_back_and_forth_become_one_that_draws_the_same() {
-        let parts = lines(&[&[(0.0, 0.0), (10.0, 10.0)], &[(10.0, 10.0), (0.0, 0.0)]]);
-        assert_eq!(parts, [[[0, 0], [10, 10], [0, 0]]]);
+    /// Rows of lines: the n-th is `n` long; and the tile that `limit` leaves of them.
+    fn limited(ranked: bool, limit: u64) -> (Vec<u64>, usize, Option<Truncation>) {
+        let tile = (14, 8000, 6000);
+        let rows: Vec<_> = (1..=50)
+            .map(|n| Row {
+                id: Some(n),
+                rank: if ranked { vec![n as u8 % 7 + 1, n as u8] } else { Vec::new() },
+                values: vec![(0, Owned::Text(format!("value {n}")))],
+                ..row(line(&[metres(tile, (0.0, 9.0)), metres(tile, (n as f64, 9.0))]))
+            })
+            .collect();
+        let level = Level { max_tile_bytes: Some(limit), ..Level::default() };
+        let spec = LayerSpec { levels: Levels::new(level, 0, vec![]), ..spec(Crs::WebMercator) };
+        let (bytes, stats) = build(&spec, tile, &rows);
+        let ids: Vec<_> = decode(&bytes).iter().filter_map(|feature| feature.id).collect();
+        assert_eq!(ids.len() as u64, stats.features);
+        (ids, bytes.len(), stats.truncated)
     }
 
     #[test]
-    fn lines_apart_keep_their_order() {
-        let parts = lines(&[&[(0.0, 0.0), (10.0, 10.0)], &[(11.0, 10.0), (0.0, 0.0)]]);
-        assert_eq!(parts, [[[0, 0], [10, 10]], [[11, 10], [0, 0]]]);
+    fn bytes_beyond_the_budget_are_those_of_the_smallest_features() {
+        let (all, size, truncated) = limited(false, 1_000_000);
+        assert_eq!((all.len(), truncated), (50, None));
+        let (ids, half, truncated) = limited(false, size as u64 / 2);
+        assert!(half <= size / 2 && half > size / 3, "{half}");
+        assert_eq!(truncated, Some(Truncation::MaxTileBytes));
+        assert_eq!(ids, (51 - ids.len() as u64..=50).collect::<Vec<_>>());
+        assert_eq!(limited(false, size as u64).2, None);
+        assert_eq!(limited(false, size as u64 - 1).0.len(), 49);
     }
 
     #[test]
-    fn a_ring_that_starts_where_the_last_one_ended_starts_one_further_on() {
-        let first = placed(&[(0.0, 0.0), (10.0, 0.0), (10.0, 10.0)]);
-        let second = placed(&[(10.0, 10.0), (20.0, 10.0), (20.0, 20.0)]);
-        let third = placed(&[(10.0, 10.0), (10.0, 20.0), (0.0, 20.0)]);
-        let parts = parts_of(collection(6, &[first, second, third].map(|ring| polygon(&[&ring]))));
-        assert_eq!(
-            parts,
-            [
-                [[0, 0], [10, 0], [10, 10]],
-                [[20, 10], [20, 20], [10, 10]],
-                [[10, 20], [0, 20], [10, 10]],
-            ]
-        );
+    fn a_layers_own_order_decides_what_is_left_out() {
+        let (ids, ..) = limited(true, 500);
+        let mut expected: Vec<u64> = (1..=50).collect();
+        expected.sort_by_key(|n| (n % 7, *n));
+        assert_eq!(ids, expected[..ids.len()]);
+        assert!(ids.len() > 10);
     }
 
     #[test]
-    fn a_hole_that_starts_where_its_outer_ring_ended_is_complete() {
-        let outer = placed(&[(0.0, 0.0), (50.0, 0.0), (50.0, 50.0), (0.0, 50.0)]);
-        let hole = placed(&[(0.0, 50.0), (20.0, 40.0), (10.0, 20.0)]);
-        let parts = parts_of(polygon(&[&outer, &hole]));
-        assert_eq!(parts[1], [[20, 40], [10, 20], [0, 50]]);
+    fn a_budget_that_holds_nothing_leaves_nothing() {
+        assert_eq!(limited(false, 10), (vec![], 0, Some(Truncation::MaxTileBytes)));
     }
 }

@@ -1,6 +1,7 @@
-//! From a row's coordinates to a tile's grid.
+//! From a row's coordinates to the grid of the whole world, and from there to a tile's.
 
 use super::mercator::{self, HALF_WORLD};
+use super::quantize::{Vertex, push};
 use super::shape::{Bounds, Point};
 use super::{Crs, TileCoord};
 
@@ -9,27 +10,45 @@ const FAR: f64 = 1e30;
 
 /// The grid of one tile: x to the right, y down, origin in the tile's north-west corner.
 ///
-/// Positions are computed on the whole world's grid and only then moved to the tile (a whole
-/// number of units): two tiles that share a vertex get the same position for it and snap it to
-/// the same grid point.
+/// Positions are those of the whole world's grid, and stay so until a point is snapped: whatever
+/// is decided about a vertex before, all tiles that see it decide the same, to the last bit.
 #[derive(Clone, Copy, Debug)]
 pub struct Grid {
     crs: Crs,
     /// Grid units per metre.
     scale: f64,
     /// The tile's corner on the world's grid.
-    corner: Point,
+    corner: [i64; 2],
 }
 
 impl Grid {
     /// The grid that divides the side of `tile` into `extent` units.
     pub fn new(tile: TileCoord, extent: u32, crs: Crs) -> Self {
-        let extent = f64::from(extent);
-        let scale = extent * f64::from(1u32 << tile.z()) / (2.0 * HALF_WORLD);
-        Self { crs, scale, corner: [f64::from(tile.x()) * extent, f64::from(tile.y()) * extent] }
+        let scale = f64::from(extent) * f64::from(1u32 << tile.z()) / (2.0 * HALF_WORLD);
+        let corner = [tile.x(), tile.y()].map(|index| i64::from(index) * i64::from(extent));
+        Self { crs, scale, corner }
     }
 
-    /// Where a coordinate lies, in grid units.
+    /// The tile's north-west corner on the world's grid.
+    pub fn corner(&self) -> Point {
+        self.corner.map(|units| units as f64)
+    }
+
+    /// The nearest point of the tile's grid; halves go up on both axes, so that all tiles agree.
+    /// Only for positions in and around the tile.
+    #[inline]
+    pub fn snap(&self, [x, y]: Point) -> Vertex {
+        // Truncation rounds down only what is positive, and is cheaper than `floor`.
+        const SHIFT: i64 = 1 << 20;
+        let nearest = |v: f64| (v + (SHIFT as f64 + 0.5)) as i64 - SHIFT;
+        let (column, row) = (nearest(x), nearest(y));
+        Vertex {
+            at: [(column - self.corner[0]) as i32, (row - self.corner[1]) as i32],
+            offset: [(x - column as f64) as f32, (y - row as f64) as f32],
+        }
+    }
+
+    /// Where a coordinate lies on the world's grid.
     #[inline]
     pub fn place(&self, [x, y]: Point) -> Point {
         match self.crs {
@@ -56,11 +75,23 @@ impl Grid {
         }
     }
 
+    /// Snaps coordinates that are all in the tile's box; replaces what is in `out`.
+    pub fn snap_all(&self, points: &[Point], out: &mut Vec<Vertex>) {
+        out.clear();
+        out.reserve(points.len());
+        match self.crs {
+            Crs::WebMercator => {
+                points.iter().for_each(|&[x, y]| push(out, self.snap(self.place_metres(x, y))));
+            }
+            Crs::Wgs84 => points.iter().for_each(|&p| push(out, self.snap(self.place(p)))),
+        }
+    }
+
     #[inline]
     fn place_metres(&self, x: f64, y: f64) -> Point {
         [
-            ((x + HALF_WORLD) * self.scale - self.corner[0]).clamp(-FAR, FAR),
-            ((HALF_WORLD - y) * self.scale - self.corner[1]).clamp(-FAR, FAR),
+            ((x + HALF_WORLD) * self.scale).clamp(-FAR, FAR),
+            ((HALF_WORLD - y) * self.scale).clamp(-FAR, FAR),
         ]
     }
 }
@@ -90,10 +121,18 @@ mod tests {
         for step in 0..1000 {
             let lon = f64::from(x + 1) / f64::from(1 << 24) * 360.0 - 180.0;
             let point = [lon + f64::from(step - 500) * 1e-10, 50.123];
-            let ([a, b], [c, d]) = (left.place(point), right.place(point));
-            assert_eq!((a - 4096.0, b), (c, d));
-            assert_eq!((a + 0.5).floor() - 4096.0, (c + 0.5).floor());
+            assert_eq!(left.place(point), right.place(point));
+            let ([a, b], [c, d]) =
+                (left.snap(left.place(point)).at, right.snap(right.place(point)).at);
+            assert_eq!((a - 4096, b), (c, d));
         }
+    }
+
+    #[test]
+    fn halves_go_up_on_both_sides_of_zero() {
+        let grid = grid(1, 0, 0, Crs::WebMercator);
+        assert_eq!(grid.snap([0.5, -0.5]).at, [1, 0]);
+        assert_eq!(grid.snap([-1.5, 1.49]).at, [-1, 1]);
     }
 
     #[test]

@@ -3,24 +3,29 @@
 //! Pure: nothing here waits, reads a clock or knows where a row comes from.
 
 mod arena;
-pub mod clip;
+mod clip;
+mod commands;
 pub mod compress;
 pub mod coord;
-pub mod encode;
-pub mod ewkb;
-pub mod feature;
-pub mod grid;
-pub mod level;
+mod encode;
+mod ewkb;
+mod feature;
+mod grid;
+mod intern;
+mod level;
 pub mod mercator;
-pub mod pipeline;
+mod pipeline;
+mod polygons;
 #[cfg(test)]
 mod properties;
-pub mod quantize;
-pub mod shape;
+mod quantize;
+mod shape;
+mod simplify;
 #[cfg(test)]
 mod testing;
+mod topology;
 
 pub use coord::{MAX_ZOOM, TileCoord};
 pub use feature::{Crs, Feature, Value};
 pub use level::{Level, Levels, Truncation};
-pub use pipeline::{LayerBuilder, LayerSpec, LayerStats, MAX_EXACT_ID};
+pub use pipeline::{LayerBuilder, LayerSpec, LayerStats, MAX_EXACT_ID, MAX_EXTENT};

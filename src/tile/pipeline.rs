@@ -1,12 +1,15 @@
-//! The steps from rows to one MVT layer: decode, project, clip, snap, encode.
+//! The steps from rows to one MVT layer: decode, project, clip, snap, simplify, encode.
 
 use super::arena::Arena;
 use super::clip::{Relation, Window};
+use super::commands::Mark;
 use super::ewkb::EwkbError;
 use super::grid::Grid;
-use super::quantize::Role;
-use super::shape::{Kind, Point, Shape};
-use super::{Crs, Feature, Levels, TileCoord, Truncation, encode, ewkb};
+use super::polygons::Polygons;
+use super::quantize::{self, GridPoint, Role, Vertex};
+use super::shape::{Bounds, Kind, Part, Point, Shape};
+use super::simplify::Simplifier;
+use super::{Crs, Feature, Level, Levels, TileCoord, Truncation, encode, ewkb};
 
 /// How the rows of one layer become features; the same for all its tiles.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,9 +19,9 @@ pub struct LayerSpec {
     /// Property names, by the index that [`Feature::properties`] uses.
     pub keys: Vec<String>,
     pub crs: Crs,
-    /// Grid units along a tile's side.
+    /// Grid units along a tile's side, up to [`MAX_EXTENT`].
     pub extent: u32,
-    /// Grid units kept around the tile.
+    /// Grid units kept around the tile, up to the extent.
     pub buffer: u32,
     /// What is left out at each zoom.
     pub levels: Levels,
@@ -35,74 +38,122 @@ pub struct LayerStats {
     pub not_finite: u64,
     /// Rows whose bytes are not (E)WKB.
     pub malformed: u64,
-    /// Rows with nothing left after clipping and snapping.
+    /// Rows with nothing left after clipping, snapping and simplifying.
     pub clipped: u64,
+    /// Rows smaller than [`Level::min_size`].
+    pub small: u64,
     /// Features with an id above [`MAX_EXACT_ID`].
     pub large_ids: u64,
-    /// Rows left out for their size.
-    pub small: u64,
-    /// Why not all features are there.
+    /// Why features were left out that the tile has a place for.
     pub truncated: Option<Truncation>,
 }
 
 /// Largest id that JavaScript clients read exactly: 2⁵³.
 pub const MAX_EXACT_ID: u64 = 1 << 53;
 
+/// Most grid units along a tile's side.
+pub const MAX_EXTENT: u32 = 1 << 16;
+
 /// Collects the rows of one layer of one tile.
 pub struct LayerBuilder<'s> {
     spec: &'s LayerSpec,
+    level: Level,
     grid: Grid,
     window: Window,
+    simplifier: Option<Simplifier>,
     stats: LayerStats,
     arena: Arena,
+    /// Polygons that wait for their neighbours.
+    waiting: Option<Polygons>,
     shape: Shape,
     placed: Vec<Point>,
     spare: Vec<Point>,
+    chain: Vec<Vertex>,
+    drawn: Vec<GridPoint>,
 }
 
 impl<'s> LayerBuilder<'s> {
     pub fn new(spec: &'s LayerSpec, tile: TileCoord) -> Self {
+        let extent = spec.extent.clamp(1, MAX_EXTENT);
+        let buffer = spec.buffer.min(extent);
+        let level = spec.levels.at(tile.z());
+        let grid = Grid::new(tile, extent, spec.crs);
+        let simplifies = level.simplify > 0.0;
         Self {
             spec,
-            grid: Grid::new(tile, spec.extent, spec.crs),
-            window: Window::new(spec.extent, spec.buffer),
+            level,
+            grid,
+            window: Window::new(grid.corner(), extent, buffer),
+            simplifier: simplifies.then(|| Simplifier::new(level.simplify, extent, buffer)),
             stats: LayerStats::default(),
             arena: Arena::default(),
+            waiting: simplifies.then(Polygons::default),
             shape: Shape::default(),
             placed: Vec::new(),
             spare: Vec::new(),
+            chain: Vec::new(),
+            drawn: Vec::new(),
         }
     }
 
     /// Clips the row to the tile and keeps what is left of it.
     pub fn add(&mut self, feature: &dyn Feature) {
         let Some(kind) = self.decode(feature.geometry()) else { return };
-        let from = self.arena.snapped.mark();
+        let size = self.size();
+        if kind != Kind::Points && size < self.level.min_size {
+            self.stats.small += 1;
+            return;
+        }
+        let start = self.arena.commands.len();
+        self.arena.commands.begin();
+        let rings = self.waiting.as_ref().map_or(0, Polygons::len);
         match kind {
             Kind::Points => self.points(),
             Kind::Lines => self.lines(),
             Kind::Polygons => self.polygons(),
         }
-        if self.arena.snapped.mark() == from {
+        let waits = self.waiting.as_ref().map_or(0, Polygons::len) > rings;
+        if self.arena.commands.len() == start && !waits {
             self.stats.clipped += 1;
             return;
         }
-        self.stats.features += 1;
         let id = feature.id().and_then(|id| u64::try_from(id).ok());
-        self.stats.large_ids += u64::from(id.is_some_and(|id| id > MAX_EXACT_ID));
-        self.arena.push(id, kind, from);
+        self.arena.push(id, kind, size, start);
+        if let Some(waiting) = &mut self.waiting {
+            waiting.close_feature();
+        }
+        feature.rank(&mut self.arena.ranks);
+        self.arena.close_rank();
         feature.properties(&mut |key, value| self.arena.tag(key, value));
     }
 
     /// The layer as the bytes of an MVT `Tile` message that holds only it (so that concatenated
     /// layers make a composite tile); empty when no feature is left.
-    pub fn finish(self) -> (Vec<u8>, LayerStats) {
-        if self.stats.features == 0 {
+    pub fn finish(mut self) -> (Vec<u8>, LayerStats) {
+        let arrived = self.arena.len();
+        if let (Some(waiting), Some(simplifier)) = (&mut self.waiting, &mut self.simplifier)
+            && waiting.len() > 0
+        {
+            self.arena.rewrite(|index, encoded, out| {
+                out.append(encoded);
+                waiting.encode(index, simplifier, out);
+            });
+        }
+        self.stats.clipped += (arrived - self.arena.len()) as u64;
+        let rows = self.arena.ordered();
+        let large = |row: &&u32| self.arena.row(**row).id.is_some_and(|id| id > MAX_EXACT_ID);
+        self.stats.large_ids = rows.iter().filter(large).count() as u64;
+        if rows.is_empty() {
             return (Vec::new(), self.stats);
         }
-        let bytes = encode::layer(self.spec, self.arena.ordered());
-        // The encoder refuses only coordinates that are no numbers; these are integers.
-        (bytes.unwrap_or_default(), self.stats)
+        let limit = self.level.max_tile_bytes.and_then(|limit| usize::try_from(limit).ok());
+        let limit = limit.unwrap_or(usize::MAX);
+        let (bytes, written) = encode::layer_within(self.spec, &self.arena, &rows, limit);
+        self.stats.features = written as u64;
+        if written < rows.len() {
+            self.stats.truncated = Some(Truncation::MaxTileBytes);
+        }
+        (bytes, self.stats)
     }
 
     fn decode(&mut self, geometry: Option<&[u8]>) -> Option<Kind> {
@@ -122,57 +173,149 @@ impl<'s> LayerBuilder<'s> {
         kind
     }
 
+    /// The larger side of the row's box, in grid units.
+    fn size(&self) -> f64 {
+        let mut all = Bounds::EMPTY;
+        for part in self.shape.parts() {
+            all.grow(part.bounds.min);
+            all.grow(part.bounds.max);
+        }
+        let Bounds { min, max } = self.grid.place_bounds(&all);
+        (max[0] - min[0]).max(max[1] - min[1])
+    }
+
     fn points(&mut self) {
+        self.drawn.clear();
         for part in self.shape.parts() {
             let placed = self.shape.points(part).iter().map(|&point| self.grid.place(point));
-            self.arena.snapped.points(placed.filter(|&point| self.window.contains(point)));
+            let inside = placed.filter(|&point| self.window.contains(point));
+            self.drawn.extend(inside.map(|point| self.grid.snap(point).at));
         }
+        if self.drawn.len() > 1 {
+            quantize::deduplicate(&mut self.drawn);
+        }
+        self.arena.commands.points(&self.drawn);
     }
 
     fn lines(&mut self) {
-        for part in self.shape.parts() {
-            let relation = self.window.relation(&self.grid.place_bounds(&part.bounds));
-            if relation == Relation::Outside {
-                continue;
+        let Self { shape, grid, window, arena, placed, spare, chain, drawn, simplifier, .. } = self;
+        let mut keep = |chain: &[Vertex]| {
+            match simplifier {
+                Some(simplifier) => simplifier.line(chain, drawn),
+                None => draw(chain, drawn),
             }
-            self.grid.place_all(self.shape.points(part), &mut self.placed);
-            let snapped = &mut self.arena.snapped;
-            match relation {
-                Relation::Inside => snapped.line(&self.placed),
-                _ => self.window.line(&self.placed, &mut self.spare, |visit| snapped.line(visit)),
+            quantize::straighten(drawn);
+            // Section 4.3.4.3: a line has at least two points.
+            if drawn.len() >= 2 {
+                arena.commands.line(drawn);
+            }
+        };
+        for part in shape.parts() {
+            match window.relation(&grid.place_bounds(&part.bounds)) {
+                Relation::Outside => {}
+                Relation::Inside => {
+                    grid.snap_all(shape.points(part), chain);
+                    keep(chain);
+                }
+                Relation::Across => {
+                    grid.place_all(shape.points(part), placed);
+                    window.line(placed, spare, |visit| {
+                        chain.clear();
+                        visit.iter().for_each(|&p| quantize::push(chain, grid.snap(p)));
+                        keep(chain);
+                    });
+                }
             }
         }
     }
 
     fn polygons(&mut self) {
         // Where the current polygon starts and its area; `None` once it is gone, holes and all.
-        let mut outer = None;
-        for part in self.shape.parts() {
+        let mut outer: Option<(RingMark, u64)> = None;
+        for index in 0..self.shape.parts().len() {
+            let part = self.shape.parts()[index];
             if !part.hole {
                 outer = None;
             } else if outer.is_none() {
                 continue;
             }
-            let bounds = self.grid.place_bounds(&part.bounds);
-            if self.window.relation(&bounds) == Relation::Outside {
+            if !self.cut_ring(&part) {
                 continue;
             }
-            self.grid.place_all(self.shape.points(part), &mut self.placed);
-            self.window.ring(&mut self.placed, &bounds, &mut self.spare);
-            let snapped = &mut self.arena.snapped;
-            let from = snapped.mark();
+            let mark = self.ring_mark();
             match outer {
-                None => outer = snapped.ring(&self.placed, Role::Outer).map(|area| (from, area)),
+                None => outer = self.keep_ring(Role::Outer).map(|area| (mark, area)),
                 // A hole as large as what is left around it: the tile lies in the hole.
                 Some((start, area)) => {
-                    if snapped.ring(&self.placed, Role::Inner) >= Some(area) {
-                        snapped.rewind(start);
+                    if self.keep_ring(Role::Inner) >= Some(area) {
+                        self.rewind(start);
                         outer = None;
                     }
                 }
             }
         }
     }
+
+    /// Leaves in `chain` what the window has of a ring, open and snapped. False if that is
+    /// nothing for sure.
+    fn cut_ring(&mut self, part: &Part) -> bool {
+        let Self { shape, grid, window, placed, spare, chain, .. } = self;
+        let bounds = grid.place_bounds(&part.bounds);
+        match window.relation(&bounds) {
+            Relation::Outside => return false,
+            Relation::Inside => grid.snap_all(shape.points(part), chain),
+            Relation::Across => {
+                grid.place_all(shape.points(part), placed);
+                window.ring(placed, &bounds, spare);
+                chain.clear();
+                placed.iter().for_each(|&point| quantize::push(chain, grid.snap(point)));
+            }
+        }
+        quantize::open(chain);
+        true
+    }
+
+    /// Keeps the ring in `chain` and returns twice its area; `None` if it has none.
+    fn keep_ring(&mut self, role: Role) -> Option<u64> {
+        let area = quantize::doubled_area(&self.chain);
+        if area == 0 {
+            return None;
+        }
+        match &mut self.waiting {
+            Some(waiting) => waiting.ring(&self.chain, role),
+            None => {
+                draw(&self.chain, &mut self.drawn);
+                quantize::corners(&mut self.drawn);
+                self.arena.commands.ring(&self.drawn, (area > 0) != (role == Role::Outer));
+            }
+        }
+        Some(area.unsigned_abs())
+    }
+
+    fn ring_mark(&self) -> RingMark {
+        let rings = self.waiting.as_ref().map_or(0, Polygons::len);
+        RingMark { commands: self.arena.commands.mark(), rings }
+    }
+
+    fn rewind(&mut self, mark: RingMark) {
+        self.arena.commands.rewind(mark.commands);
+        if let Some(waiting) = &mut self.waiting {
+            waiting.truncate(mark.rings);
+        }
+    }
+}
+
+/// All vertices, where they are on the grid; replaces what is in `out`.
+fn draw(chain: &[Vertex], out: &mut Vec<GridPoint>) {
+    out.clear();
+    out.extend(chain.iter().map(|vertex| vertex.at));
+}
+
+/// A place among the rings of a feature.
+#[derive(Clone, Copy)]
+struct RingMark {
+    commands: Mark,
+    rings: usize,
 }
 
 #[cfg(test)]

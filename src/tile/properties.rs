@@ -66,6 +66,7 @@ fn any_row() -> impl Strategy<Value = Row> {
         id,
         geometry: Some(geometry),
         values: values.into_iter().collect(),
+        rank: Vec::new(),
     })
 }
 
@@ -165,7 +166,7 @@ proptest! {
     fn polygons_cover_what_the_box_leaves_of_them(ring in star()) {
         let expected = geo_polygon(from_ref(&ring)).intersection(&the_box());
         let tile = decode(&tile_of(polygon(&[&place(&ring)])));
-        let area: i128 = tile.iter().flat_map(|f| &f.parts).map(|part| doubled_area(part)).sum();
+        let area: i64 = tile.iter().flat_map(|f| &f.parts).map(|part| doubled_area(part)).sum();
         let outline: f64 = expected.iter().map(|p| Euclidean.length(p.exterior())).sum();
         let difference = (area as f64 / 2.0 - expected.unsigned_area()).abs();
         prop_assert!(difference <= outline * 0.75 + 4.0, "{} of {}", difference, outline);
@@ -183,7 +184,7 @@ proptest! {
         let shape = geo_polygon(from_ref(&ring)).difference(&geo_polygon(from_ref(&hole)));
         let expected = shape.intersection(&the_box());
         let tile = decode(&tile_of(polygon(&[&place(&ring), &place(&hole)])));
-        let area: i128 = tile.iter().flat_map(|f| &f.parts).map(|part| doubled_area(part)).sum();
+        let area: i64 = tile.iter().flat_map(|f| &f.parts).map(|part| doubled_area(part)).sum();
         let outline: f64 = expected
             .iter()
             .flat_map(|p| p.interiors().iter().chain([p.exterior()]))

@@ -1,10 +1,7 @@
-//! Snapping to the grid, and throwing away what snapping made redundant.
+//! Points of the tile's grid, and throwing away what snapping to it made redundant.
 //!
-//! Section numbers are those of the Mapbox Vector Tile Specification 2.1.
-
-use std::collections::HashSet;
-
-use super::shape::Point;
+//! Section numbers are those of the Mapbox Vector Tile Specification 2.1. Coordinates are within
+//! 2¹⁸ units, so that products of their differences fit into 64 bits with room to spare.
 
 /// A point of the tile's grid.
 pub type GridPoint = [i32; 2];
@@ -16,150 +13,101 @@ pub enum Role {
     Inner,
 }
 
-/// Snapped geometries of a layer, one after the other: parts and the points they are made of.
-#[derive(Debug, Default)]
-pub struct Snapped {
-    points: Vec<GridPoint>,
-    /// Number of points of each part.
-    parts: Vec<usize>,
-    seen: HashSet<GridPoint>,
+/// A vertex on the grid, and where it was before.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Vertex {
+    pub at: GridPoint,
+    /// From there to where it was, half a unit at most on each axis.
+    pub offset: [f32; 2],
 }
 
-/// A place in a [`Snapped`] that can be returned to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
-    pub point: usize,
-    pub part: usize,
-}
-
-impl Snapped {
-    pub fn mark(&self) -> Mark {
-        Mark { point: self.points.len(), part: self.parts.len() }
-    }
-
-    /// Forgets everything after `mark`.
-    pub fn rewind(&mut self, mark: Mark) {
-        self.points.truncate(mark.point);
-        self.parts.truncate(mark.part);
-    }
-
-    /// The points and the part lengths between two marks.
-    pub fn between(&self, from: Mark, to: Mark) -> (&[GridPoint], &[usize]) {
-        (&self.points[from.point..to.point], &self.parts[from.part..to.part])
-    }
-
-    /// Adds the points of one row as one part, each grid point once.
-    pub fn points(&mut self, points: impl Iterator<Item = Point>) {
-        let start = self.points.len();
-        self.points.extend(points.map(snap));
-        if self.points.len() > start + 1 {
-            self.seen.clear();
-            let mut kept = start;
-            for i in start..self.points.len() {
-                let point = self.points[i];
-                if self.seen.insert(point) {
-                    self.points[kept] = point;
-                    kept += 1;
-                }
-            }
-            self.points.truncate(kept);
-        }
-        self.close_part(start, 1);
-    }
-
-    /// Adds a line, unless it collapses to a point (section 4.3.4.3).
-    pub fn line(&mut self, points: &[Point]) {
-        let start = self.points.len();
-        for &point in points {
-            let point = snap(point);
-            match self.points[start..] {
-                // Section 4.3.3.2: no zero-length segments.
-                [.., last] if last == point => continue,
-                [.., before, last] if is_between(before, last, point) => {
-                    self.points.pop();
-                }
-                _ => {}
-            }
-            self.points.push(point);
-        }
-        self.close_part(start, 2);
-    }
-
-    /// Adds a ring, open and wound by its role, and returns twice its area; `None` if it
-    /// collapses. Vertices between collinear neighbours go, and so do spikes: neither changes
-    /// the area.
-    pub fn ring(&mut self, points: &[Point], role: Role) -> Option<u128> {
-        let start = self.points.len();
-        for &point in points {
-            self.push_corner(start, snap(point));
-        }
-        self.close_ring(start);
-        // Section 4.3.4.4: positive area by the surveyor's formula makes a ring an outer one.
-        let area = doubled_area(&self.points[start..]);
-        if area == 0 {
-            self.points.truncate(start);
-            return None;
-        }
-        if (area > 0) != (role == Role::Outer) {
-            self.points[start..].reverse();
-        }
-        self.close_part(start, 3).then_some(area.unsigned_abs())
-    }
-
-    fn push_corner(&mut self, start: usize, point: GridPoint) {
-        while let [.., before, last] = self.points[start..] {
-            if turn(before, last, point) != 0 {
-                break;
-            }
-            self.points.pop();
-        }
-        if self.points[start..].last() != Some(&point) {
-            self.points.push(point);
-        }
-    }
-
-    /// Removes what [`push_corner`](Self::push_corner) would, where the end meets the start.
-    fn close_ring(&mut self, start: usize) {
-        let ring = &self.points[start..];
-        let (mut first, mut end) = (0, ring.len());
-        while end - first >= 2 {
-            if ring[first] == ring[end - 1] || {
-                end - first >= 3 && turn(ring[end - 2], ring[end - 1], ring[first]) == 0
-            } {
-                end -= 1;
-            } else if end - first >= 3 && turn(ring[end - 1], ring[first], ring[first + 1]) == 0 {
-                first += 1;
-            } else {
-                break;
-            }
-        }
-        self.points.truncate(start + end);
-        self.points.drain(start..start + first);
-    }
-
-    /// Makes a part of the points since `start`, or forgets them if they are fewer than `least`.
-    fn close_part(&mut self, start: usize, least: usize) -> bool {
-        let length = self.points.len() - start;
-        if length < least {
-            self.points.truncate(start);
-            return false;
-        }
-        self.parts.push(length);
-        true
-    }
-}
-
-/// The nearest grid point; halves go up on both axes, so that neighbouring tiles agree.
+/// Appends a vertex. Of those that follow each other in one place (section 4.3.3.2: no
+/// zero-length segments) one is kept, and it's the same one in both directions.
 #[inline]
-fn snap([x, y]: Point) -> GridPoint {
-    [(x + 0.5).floor() as i32, (y + 0.5).floor() as i32]
+pub fn push(chain: &mut Vec<Vertex>, vertex: Vertex) {
+    match chain.last_mut() {
+        Some(last) if last.at == vertex.at => {
+            if vertex.offset < last.offset {
+                last.offset = vertex.offset;
+            }
+        }
+        _ => chain.push(vertex),
+    }
+}
+
+/// Removes the repetition of a ring's first vertex at its end.
+pub fn open(ring: &mut Vec<Vertex>) {
+    while let [first, .., last] = ring.as_mut_slice()
+        && first.at == last.at
+    {
+        if last.offset < first.offset {
+            first.offset = last.offset;
+        }
+        ring.pop();
+    }
+}
+
+/// Sorts points and keeps each once: points of one feature have no order.
+pub fn deduplicate(points: &mut Vec<GridPoint>) {
+    points.sort_unstable();
+    points.dedup();
+}
+
+/// Removes the points of a line that lie on the segment between their neighbours.
+pub fn straighten(line: &mut Vec<GridPoint>) {
+    let mut kept = 0;
+    for index in 0..line.len() {
+        let point = line[index];
+        if kept >= 2 && is_between(line[kept - 2], line[kept - 1], point) {
+            kept -= 1;
+        }
+        line[kept] = point;
+        kept += 1;
+    }
+    line.truncate(kept);
+}
+
+/// Removes vertices of an open ring between collinear neighbours, and spikes: neither changes
+/// the area.
+pub fn corners(ring: &mut Vec<GridPoint>) {
+    let mut kept = 0;
+    for index in 0..ring.len() {
+        let point = ring[index];
+        while kept >= 2 && turn(ring[kept - 2], ring[kept - 1], point) == 0 {
+            kept -= 1;
+        }
+        if kept == 0 || ring[kept - 1] != point {
+            ring[kept] = point;
+            kept += 1;
+        }
+    }
+    ring.truncate(kept);
+    close(ring);
+}
+
+/// Removes what [`corners`] would, where the end meets the start.
+fn close(ring: &mut Vec<GridPoint>) {
+    let (mut first, mut end) = (0, ring.len());
+    while end - first >= 2 {
+        if ring[first] == ring[end - 1] || {
+            end - first >= 3 && turn(ring[end - 2], ring[end - 1], ring[first]) == 0
+        } {
+            end -= 1;
+        } else if end - first >= 3 && turn(ring[end - 1], ring[first], ring[first + 1]) == 0 {
+            first += 1;
+        } else {
+            break;
+        }
+    }
+    ring.truncate(end);
+    ring.drain(..first);
 }
 
 /// Positive, negative or zero as the path a, b, c turns right (y points down), left or not.
 #[inline]
-fn turn(a: GridPoint, b: GridPoint, c: GridPoint) -> i128 {
+fn turn(a: GridPoint, b: GridPoint, c: GridPoint) -> i64 {
     let [[ax, ay], [bx, by]] = [step(a, b), step(b, c)];
-    i128::from(ax) * i128::from(by) - i128::from(ay) * i128::from(bx)
+    ax * by - ay * bx
 }
 
 #[inline]
@@ -172,116 +120,102 @@ fn step(from: GridPoint, to: GridPoint) -> [i64; 2] {
 fn is_between(a: GridPoint, b: GridPoint, c: GridPoint) -> bool {
     let [[ax, ay], [bx, by]] = [step(a, b), step(b, c)];
     // Both steps go the same way on each axis, else the line turns back at `b`.
-    turn(a, b, c) == 0 && ax.signum() * bx.signum() >= 0 && ay.signum() * by.signum() >= 0
+    ax * by == ay * bx && ax.signum() * bx.signum() >= 0 && ay.signum() * by.signum() >= 0
 }
 
-/// Twice the signed area of an open ring by the surveyor's formula.
-pub(super) fn doubled_area(ring: &[GridPoint]) -> i128 {
+/// Twice the signed area of an open ring by the surveyor's formula; positive for an outer ring
+/// (section 4.3.4.4).
+pub fn doubled_area<P: Copy + Into<GridPoint>>(ring: &[P]) -> i64 {
     let Some(&last) = ring.last() else { return 0 };
-    let mut previous = last;
+    let mut previous = last.into();
     let mut sum = 0;
     for &point in ring {
-        let [[ax, ay], [bx, by]] = [previous, point].map(|p| p.map(i128::from));
+        let point = point.into();
+        let [[ax, ay], [bx, by]] = [previous, point].map(|p| p.map(i64::from));
         sum += ax * by - ay * bx;
         previous = point;
     }
     sum
 }
 
+impl From<Vertex> for GridPoint {
+    fn from(vertex: Vertex) -> Self {
+        vertex.at
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn line(points: &[Point]) -> Vec<GridPoint> {
-        let mut snapped = Snapped::default();
-        snapped.line(points);
-        snapped.points
-    }
-
-    fn ring(points: &[Point], role: Role) -> Vec<GridPoint> {
-        let mut snapped = Snapped::default();
-        let area = snapped.ring(points, role);
-        assert_eq!(area.is_some(), !snapped.parts.is_empty());
-        snapped.points
+    fn line(points: &[GridPoint]) -> Vec<GridPoint> {
+        let mut line = points.to_vec();
+        straighten(&mut line);
+        line
     }
 
     #[test]
-    fn halves_go_up_on_both_sides_of_zero() {
-        assert_eq!(snap([0.5, -0.5]), [1, 0]);
-        assert_eq!(snap([-1.5, 1.49]), [-1, 1]);
+    fn of_vertices_in_one_place_the_same_one_is_kept_in_both_directions() {
+        let vertex = |x, offset| Vertex { at: [x, 0], offset: [offset, 0.0] };
+        let vertices =
+            [vertex(0, 0.1), vertex(1, 0.2), vertex(1, -0.2), vertex(1, 0.4), vertex(0, 0.0)];
+        let kept = |vertices: &mut dyn Iterator<Item = Vertex>| {
+            let mut chain = Vec::new();
+            vertices.for_each(|vertex| push(&mut chain, vertex));
+            open(&mut chain);
+            chain.sort_by_key(|vertex| vertex.at);
+            chain
+        };
+        let expected = [vertex(0, 0.0), vertex(1, -0.2)];
+        assert_eq!(kept(&mut vertices.into_iter()), expected);
+        assert_eq!(kept(&mut vertices.into_iter().rev()), expected);
+    }
+
+    fn ring(points: &[GridPoint]) -> Vec<GridPoint> {
+        let mut ring = points.to_vec();
+        corners(&mut ring);
+        ring
     }
 
     #[test]
-    fn lines_lose_repeated_and_collinear_points() {
-        let points = [[0.1, 0.0], [0.2, 0.0], [5.0, 5.0], [5.1, 5.0], [9.0, 9.0], [9.0, 12.0]];
+    fn lines_lose_collinear_points() {
+        let points = [[0, 0], [5, 5], [9, 9], [9, 12]];
         assert_eq!(line(&points), [[0, 0], [9, 9], [9, 12]]);
     }
 
     #[test]
     fn a_line_that_turns_back_keeps_its_turning_point() {
-        assert_eq!(line(&[[0.0, 0.0], [9.0, 0.0], [3.0, 0.0]]), [[0, 0], [9, 0], [3, 0]]);
-        assert_eq!(line(&[[0.0, 0.0], [9.0, 0.0], [0.0, 0.0]]), [[0, 0], [9, 0], [0, 0]]);
-    }
-
-    #[test]
-    fn a_line_within_one_grid_cell_is_gone() {
-        assert_eq!(line(&[[3.0, 3.0], [3.2, 3.1]]), Vec::<GridPoint>::new());
-        assert_eq!(line(&[[3.0, 3.0]]), Vec::<GridPoint>::new());
-    }
-
-    #[test]
-    fn points_of_a_row_are_kept_once() {
-        let mut snapped = Snapped::default();
-        snapped.points([[1.0, 1.0], [2.0, 2.0], [1.2, 0.9]].into_iter());
-        assert_eq!((snapped.points, snapped.parts), (vec![[1, 1], [2, 2]], vec![2]));
-    }
-
-    #[test]
-    fn the_role_decides_the_winding_and_not_the_input() {
-        let mut square = [[0.0, 0.0], [9.0, 0.0], [9.0, 9.0], [0.0, 9.0]];
-        for _ in 0..2 {
-            assert_eq!(doubled_area(&ring(&square, Role::Outer)), 162);
-            assert_eq!(doubled_area(&ring(&square, Role::Inner)), -162);
-            square.reverse();
-        }
+        assert_eq!(line(&[[0, 0], [9, 0], [3, 0]]), [[0, 0], [9, 0], [3, 0]]);
+        assert_eq!(line(&[[0, 0], [9, 0], [0, 0]]), [[0, 0], [9, 0], [0, 0]]);
     }
 
     #[test]
     fn rings_lose_spikes_and_collinear_points_at_every_place() {
-        let ring_with_extras = [
-            [0.0, 0.0],
-            [4.0, 0.0],
-            [9.0, 0.0],
-            [15.0, 0.0],
-            [9.0, 0.0],
-            [9.0, 9.0],
-            [0.0, 9.0],
-            [0.0, 20.0],
-            [0.0, 3.0],
-            [0.0, 0.0],
-        ];
+        let ring_with_extras =
+            [[0, 0], [4, 0], [9, 0], [15, 0], [9, 0], [9, 9], [0, 9], [0, 20], [0, 3], [0, 0]];
         for turn in 0..ring_with_extras.len() {
             let mut points = ring_with_extras;
             points.rotate_left(turn);
-            let mut corners = ring(&points, Role::Outer);
+            let mut corners = ring(&points);
+            assert_eq!(doubled_area(&corners), 162);
             corners.sort_unstable();
             assert_eq!(corners, [[0, 0], [0, 9], [9, 0], [9, 9]], "turned by {turn}");
         }
     }
 
     #[test]
-    fn rings_without_area_are_gone() {
-        let there_and_back = [[0.0, 0.0], [9.0, 0.0], [9.0, 9.0], [9.0, 0.0]];
-        let eight = [[0.0, 0.0], [4.0, 4.0], [4.0, 0.0], [0.0, 4.0]];
+    fn rings_without_area_have_none() {
+        let there_and_back = [[0, 0], [9, 0], [9, 9], [9, 0]];
+        let eight = [[0, 0], [4, 4], [4, 0], [0, 4]];
         for points in [&there_and_back[..], &eight, &eight[..2], &[]] {
-            assert_eq!(ring(points, Role::Outer), Vec::<GridPoint>::new());
+            assert_eq!(doubled_area(&ring(points)), 0);
         }
     }
 
     #[test]
     fn the_largest_grid_does_not_overflow() {
-        let far = f64::from(i32::MAX);
+        let far = 1 << 18;
         let square = [[-far, -far], [far, -far], [far, far], [-far, far]];
-        assert!(doubled_area(&ring(&square, Role::Outer)) > 1 << 64);
+        assert_eq!(doubled_area(&ring(&square)), 1 << 39);
     }
 }

@@ -60,6 +60,7 @@ pub struct Row {
     pub id: Option<i64>,
     pub geometry: Option<Vec<u8>>,
     pub values: Vec<(usize, Owned)>,
+    pub rank: Vec<u8>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -77,6 +78,10 @@ impl Feature for Row {
 
     fn geometry(&self) -> Option<&[u8]> {
         self.geometry.as_deref()
+    }
+
+    fn rank(&self, key: &mut Vec<u8>) {
+        key.extend_from_slice(&self.rank);
     }
 
     fn properties(&self, visit: &mut dyn FnMut(usize, Value<'_>)) {
