@@ -1,5 +1,6 @@
 //! Tables, views and their kin in a PostGIS database.
 
+mod area;
 mod catalogue;
 mod connection;
 mod discover;
@@ -7,6 +8,7 @@ mod distant;
 mod error;
 mod fetch;
 mod filter;
+mod hints;
 mod inventory;
 mod look;
 mod mismatch;
@@ -15,8 +17,10 @@ mod numeric;
 mod one_by_one;
 mod order;
 mod pool;
+mod rank;
 mod rows;
 mod settings;
+mod small;
 mod sql;
 mod statement;
 mod table;

@@ -7,7 +7,9 @@ use tokio_postgres::types::Type;
 
 use super::distant;
 use super::inventory::{Column, ColumnKind};
-use super::statement::Rows;
+use super::rank::Key;
+use super::small;
+use super::statement::{From, Rows};
 
 /// An identifier in double quotes.
 pub(super) fn quote(name: &str) -> String {
@@ -35,17 +37,6 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     sql
 }
 
-/// What is known of a table's large rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Large {
-    /// There are none, or they can't be cut.
-    No,
-    /// There may be some, of lines or polygons.
-    LinesOrPolygons,
-    /// There may be some, of any kind.
-    AnyKind,
-}
-
 /// What a layer's queries are made of.
 pub(super) struct Shape<'a> {
     /// Schema that PostGIS is installed in.
@@ -56,15 +47,20 @@ pub(super) struct Shape<'a> {
     pub(super) geography: bool,
     /// Only points, which have no edges.
     pub(super) points: bool,
+    /// Only lines or polygons.
+    pub(super) lines_or_polygons: bool,
     /// Of the layer's coordinates.
     pub(super) srid: i32,
     /// Of the rows' values: the same or 0.
     pub(super) row_srid: i32,
     pub(super) curves: bool,
     /// Whether rows may be so large that those that reach far are cut down.
-    pub(super) large: Large,
+    pub(super) large: bool,
     pub(super) id: Option<&'a str>,
+    /// No two rows have the same id, and all have one.
+    pub(super) unique: bool,
     pub(super) columns: &'a [Column],
+    pub(super) order: &'a [Key],
 }
 
 impl Shape<'_> {
@@ -122,12 +118,10 @@ impl Shape<'_> {
     /// The rows as they are, but for those that are large and reach far beyond the tile.
     pub(super) fn cut_rows(&self) -> Rows {
         let whole = self.plain();
-        let known = match self.large {
-            Large::No => return self.rows(&whole, false),
-            Large::LinesOrPolygons => true,
-            Large::AnyKind => false,
-        };
-        let column = quote(self.geometry);
+        if !self.large || self.points {
+            return self.rows(&whole, false);
+        }
+        let (column, known) = (quote(self.geometry), self.lines_or_polygons);
         self.rows(&distant::cut(self.postgis, &column, &whole, self.row_srid, known), true)
     }
 
@@ -157,7 +151,61 @@ impl Shape<'_> {
         for column in self.columns {
             let _ = write!(select, ", {}", property(column));
         }
-        Rows { select, cut, table: self.table.to_owned(), within: self.within() }
+        for key in self.order {
+            let _ = write!(select, ", {}", key.value());
+        }
+        Rows { select, cut, from: self.from() }
+    }
+
+    pub(super) fn from(&self) -> From {
+        let column = quote(self.geometry);
+        let mut columns = vec![column.clone()];
+        let others = self.id.into_iter().chain(self.columns.iter().map(|one| one.name.as_str()));
+        columns.extend(others.map(quote).chain(self.order.iter().map(|key| key.column().into())));
+        columns.sort_unstable();
+        columns.dedup();
+        let box_name = quote(&unused_name(&columns, "box"));
+        let by_size = self.order.is_empty() && !self.points;
+        From {
+            table: self.table.to_owned(),
+            within: self.within(),
+            present: format!("{column} IS NOT NULL"),
+            not_small: self
+                .keeps_units()
+                .then(|| small::not_small(self.postgis, &column, !self.lines_or_polygons)),
+            first: self.first(by_size.then_some(&box_name)),
+            size: by_size.then(|| {
+                let geometry = self.function("geometry");
+                let shape = format!("{column}::{geometry}::{}", self.function("box3d"));
+                format!(", {shape} AS {box_name}")
+            }),
+            columns: columns.join(", "),
+        }
+    }
+
+    /// Sizes of the rows are sizes in the tile: there are some, and no transformation.
+    fn keeps_units(&self) -> bool {
+        !self.points && !self.geography && matches!(self.srid, 3857 | 4326)
+    }
+
+    /// The items of ORDER BY: the layer's own order or the larger side of the box `size`, then
+    /// the id; and whatever else there is, such that every server takes the same rows.
+    fn first(&self, size: Option<&String>) -> String {
+        let mut items: Vec<String> = self.order.iter().map(Key::sql).collect();
+        if let Some(size) = size {
+            let edge = |name| format!("{}({size})", self.function(name));
+            let [west, south, east, north] = ["ST_XMin", "ST_YMin", "ST_XMax", "ST_YMax"].map(edge);
+            items.push(format!("GREATEST({east} - {west}, {north} - {south}) DESC"));
+        }
+        items.extend(self.id.map(quote));
+        if !self.unique {
+            items.push(format!("{}::pg_catalog.bytea", quote(self.geometry)));
+            let all: Vec<String> = self.columns.iter().map(|one| quote(&one.name)).collect();
+            if !all.is_empty() {
+                items.push(format!("ROW({})::pg_catalog.text COLLATE \"C\"", all.join(", ")));
+            }
+        }
+        items.join(", ")
     }
 
     fn within(&self) -> String {
@@ -183,6 +231,15 @@ fn property(column: &Column) -> String {
     if as_text { format!("{name}::pg_catalog.text") } else { name }
 }
 
+/// `name`, with underscores added until no quoted name of `taken` is the same.
+pub(super) fn unused_name(taken: &[String], name: &str) -> String {
+    let mut name = name.to_owned();
+    while taken.contains(&quote(&name)) {
+        name.insert(0, '_');
+    }
+    name
+}
+
 /// A MULTIPOINT of degrees in another system, and that again in degrees.
 pub(super) fn there_and_back(postgis: &str, srid: i32) -> Arc<str> {
     let schema = quote(postgis);
@@ -197,6 +254,7 @@ pub(super) fn there_and_back(postgis: &str, srid: i32) -> Arc<str> {
 #[cfg(test)]
 mod tests {
     use super::super::filter::Filter;
+    use super::super::statement::Wanted;
     use super::*;
 
     #[test]
@@ -225,15 +283,18 @@ mod tests {
             geometry: "geom",
             geography: false,
             points: false,
+            lines_or_polygons: false,
             srid: 25832,
             row_srid: 0,
             curves: true,
-            large: Large::AnyKind,
+            large: true,
             id: None,
+            unique: false,
             columns: &[],
+            order: &[],
         };
         assert_eq!(
-            &*shape.degree_rows().under(&Filter::Nothing),
+            &*shape.degree_rows().sql(&Filter::Nothing, Wanted::default()),
             "SELECT NULL::pg_catalog.int8, (\"gis\".ST_Transform(\"gis\".ST_SetSRID(\
              \"gis\".ST_CurveToLine(\"geom\"), 25832), 4326))::pg_catalog.bytea \
              FROM \"public\".\"t\" WHERE \"geom\" OPERATOR(\"gis\".&&) \
