@@ -5,6 +5,7 @@
 mod budgets;
 mod cli;
 mod discovery;
+mod encoder;
 mod http;
 mod layering;
 mod lifecycle;

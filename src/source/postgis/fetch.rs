@@ -10,6 +10,7 @@ use super::area::Area;
 use super::connection::{Connection, Prepared};
 use super::error::is_transform_failure;
 use super::filter::Filter;
+use super::mvt::{Mvt, Numbers};
 use super::one_by_one::{OneByOne, one_by_one};
 use super::rows::{RowFeature, raw};
 use super::small::is_small;
@@ -45,6 +46,17 @@ impl<'a> SharedSink<'a> {
         let mut sink = self.sink.lock();
         sink.0.restart(index);
         sink.1 -= rows;
+    }
+
+    fn encoded(&self, index: usize, layer: &[u8], truncated: bool) {
+        let mut sink = self.sink.lock();
+        if !layer.is_empty() {
+            sink.0.encoded(index, layer);
+            sink.1 += 1;
+        }
+        if truncated {
+            sink.0.truncated(index, Truncation::MaxFeatures);
+        }
     }
 
     pub(super) fn truncated(&self, index: usize, reason: Truncation) {
@@ -110,6 +122,9 @@ impl Layer<'_, '_> {
             return Ok(End::Complete);
         }
         let wanted = self.wanted();
+        if let Some(mvt) = &self.table.mvt {
+            return self.encoded(mvt, values, wanted).await;
+        }
         let end = match self.stream(values, wanted).await? {
             (End::TooMany, values) => {
                 self.table.hints.set_overflowed(self.request.tile.z());
@@ -127,7 +142,11 @@ impl Layer<'_, '_> {
         let level = self.request.spec.levels.at(z);
         let can_be_small = level.min_size > 0.0 && self.table.rows.from.not_small.is_some();
         match level.max_features {
-            None => Wanted { not_small: can_be_small && hints.mostly_small(z), limit: Limit::None },
+            None => {
+                // Beside what ST_AsMVT costs, a look at a row is nothing.
+                let pays = self.table.mvt.is_some() || hints.mostly_small(z);
+                Wanted { not_small: can_be_small && pays, limit: Limit::None }
+            }
             // Rows that are left out don't count, whatever is known of the zoom.
             Some(rows) if hints.overflowed(z) => {
                 Wanted { not_small: can_be_small, limit: Limit::First(rows) }
@@ -175,6 +194,23 @@ impl Layer<'_, '_> {
             _ => {}
         }
         Ok((End::Complete, values))
+    }
+
+    /// Has the database make the layer.
+    async fn encoded(&self, mvt: &Mvt, values: Values, wanted: Wanted) -> Result<End, Error> {
+        let sql = mvt.sql(self.request, &values.filter, wanted);
+        let numbers = Numbers::new(self.request);
+        let each = |row: Row, _: &Arc<Prepared>| {
+            let more = wanted.limit != Limit::None && raw(&row, 1) == Some(&[1]);
+            self.sink.encoded(self.index, raw(&row, 0).unwrap_or_default(), more);
+        };
+        match self.connection.rows(&sql, &mvt.values(&values, &numbers), each).await {
+            // The rows that can be transformed come one by one.
+            Err(error) if self.table.transform.is_some() && is_transform_failure(&error) => {
+                Ok(End::Untransformable(values, wanted.in_order()))
+            }
+            done => done.map(|()| End::Complete),
+        }
     }
 
     /// Learns how many rows of the zoom are small, from the first few hundred.

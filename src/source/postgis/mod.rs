@@ -12,6 +12,7 @@ mod hints;
 mod inventory;
 mod look;
 mod mismatch;
+mod mvt;
 mod names;
 mod numeric;
 mod one_by_one;

@@ -53,18 +53,22 @@ impl Key {
 
     /// The value that is sorted by.
     pub(super) fn value(&self) -> String {
+        self.with_column(&self.column)
+    }
+
+    fn with_column(&self, column: &str) -> String {
         match self.kind {
-            Kind::Bool | Kind::Int | Kind::Float => self.column.clone(),
-            Kind::Numeric => format!("{}::pg_catalog.float8", self.column),
-            Kind::Text => format!("{}::pg_catalog.text", self.column),
+            Kind::Bool | Kind::Int | Kind::Float => column.to_owned(),
+            Kind::Numeric => double(column),
+            Kind::Text => format!("{column}::pg_catalog.text"),
         }
     }
 
-    /// The item of ORDER BY. Texts sort by their bytes: other orders depend on the server.
+    /// The item of ORDER BY in a query of `tesela`, whose columns may be renamed. Texts sort by their bytes: other orders depend on the server.
     pub(super) fn sql(&self) -> String {
         format!(
             "{}{}{} NULLS {}",
-            self.value(),
+            self.with_column(&format!("tesela.{}", self.column)),
             if self.kind == Kind::Text { " COLLATE pg_catalog.\"C\"" } else { "" },
             if self.descending { " DESC" } else { "" },
             if self.nulls_first { "FIRST" } else { "LAST" },
@@ -88,6 +92,19 @@ impl Key {
             rank[start..].iter_mut().for_each(|byte| *byte = !*byte);
         }
     }
+}
+
+/// A numeric as the nearest double, where the cast fails outside of a double's range.
+fn double(column: &str) -> String {
+    let double = |text: &str| format!("'{text}'::pg_catalog.float8");
+    format!(
+        "CASE WHEN {column} = 'NaN' THEN {} WHEN {column} > 1e300 THEN {} \
+         WHEN {column} < -1e300 THEN {} WHEN abs({column}) < 1e-300 THEN 0 \
+         ELSE {column}::pg_catalog.float8 END",
+        double("NaN"),
+        double("Infinity"),
+        double("-Infinity"),
+    )
 }
 
 /// Big-endian with the sign's bit turned over.

@@ -28,11 +28,15 @@ pub(super) fn not_small(postgis: &str, column: &str, mixed: bool) -> String {
     )
 }
 
-/// Sizes below which a row of EPSG:3857 is small, in metres.
-pub(super) fn mercator(request: &LayerRequest<'_>) -> [f64; 2] {
+/// The size below which a row is small, in metres of Web Mercator.
+pub(super) fn min_metres(request: &LayerRequest<'_>) -> f64 {
     let size = request.spec.levels.at(request.tile.z()).min_size;
-    let unit = request.tile.size() / f64::from(request.spec.extent.max(1));
-    [careful(size * unit); 2]
+    size * request.tile.size() / f64::from(request.spec.extent.max(1))
+}
+
+/// Sizes below which a row of EPSG:3857 is small for sure.
+pub(super) fn mercator(request: &LayerRequest<'_>) -> [f64; 2] {
+    [careful(min_metres(request)); 2]
 }
 
 /// The same for EPSG:4326, in degrees. `south` and `north` are the buffered tile's.

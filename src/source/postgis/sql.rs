@@ -69,7 +69,7 @@ impl Shape<'_> {
     }
 
     /// The geometry as the rows have it, but without curves.
-    fn plain(&self) -> String {
+    pub(super) fn plain(&self) -> String {
         let column = quote(self.geometry);
         if self.geography {
             return self.of_geography(&column);
@@ -101,8 +101,10 @@ impl Shape<'_> {
     }
 
     /// `geometry` in degrees; `geometry` is an expression with the SRID of the rows.
-    fn to_degrees(&self, geometry: &str) -> String {
+    pub(super) fn to_degrees(&self, geometry: &str) -> String {
         let transform = self.function("ST_Transform");
+        // A third coordinate that is no number would spoil the others.
+        let geometry = format!("{}({geometry})", self.function("ST_Force2D"));
         if self.row_srid == self.srid {
             return format!("{transform}({geometry}, 4326)");
         }
@@ -185,7 +187,7 @@ impl Shape<'_> {
 
     /// Sizes of the rows are sizes in the tile: there are some, and no transformation.
     fn keeps_units(&self) -> bool {
-        !self.points && !self.geography && matches!(self.srid, 3857 | 4326)
+        !self.points && !self.geography && self.is_known()
     }
 
     /// The items of ORDER BY: the layer's own order or the larger side of the box `size`, then
@@ -193,19 +195,29 @@ impl Shape<'_> {
     fn first(&self, size: Option<&String>) -> String {
         let mut items: Vec<String> = self.order.iter().map(Key::sql).collect();
         if let Some(size) = size {
-            let edge = |name| format!("{}({size})", self.function(name));
+            let edge = |name| format!("{}(tesela.{size})", self.function(name));
             let [west, south, east, north] = ["ST_XMin", "ST_YMin", "ST_XMax", "ST_YMax"].map(edge);
             items.push(format!("GREATEST({east} - {west}, {north} - {south}) DESC"));
         }
-        items.extend(self.id.map(quote));
+        items.extend(self.id.map(|id| format!("tesela.{}", quote(id))));
         if !self.unique {
-            items.push(format!("{}::pg_catalog.bytea", quote(self.geometry)));
-            let all: Vec<String> = self.columns.iter().map(|one| quote(&one.name)).collect();
-            if !all.is_empty() {
-                items.push(format!("ROW({})::pg_catalog.text COLLATE \"C\"", all.join(", ")));
-            }
+            items.push(format!("tesela.{}::pg_catalog.bytea", quote(self.geometry)));
+            items.extend(self.all_columns());
         }
         items.join(", ")
+    }
+
+    /// All properties as one item of ORDER BY; `None` without any.
+    pub(super) fn all_columns(&self) -> Option<String> {
+        let columns = self.columns.iter().map(|one| format!("tesela.{}", quote(&one.name)));
+        let columns: Vec<String> = columns.collect();
+        let row = format!("ROW({})::pg_catalog.text COLLATE pg_catalog.\"C\"", columns.join(", "));
+        (!columns.is_empty()).then_some(row)
+    }
+
+    /// Rows can be used without a transformation.
+    pub(super) fn is_known(&self) -> bool {
+        matches!(self.srid, 3857 | 4326)
     }
 
     fn within(&self) -> String {
@@ -296,7 +308,7 @@ mod tests {
         assert_eq!(
             &*shape.degree_rows().sql(&Filter::Nothing, Wanted::default()),
             "SELECT NULL::pg_catalog.int8, (\"gis\".ST_Transform(\"gis\".ST_SetSRID(\
-             \"gis\".ST_CurveToLine(\"geom\"), 25832), 4326))::pg_catalog.bytea \
+             \"gis\".ST_Force2D(\"gis\".ST_CurveToLine(\"geom\")), 25832), 4326))::pg_catalog.bytea \
              FROM \"public\".\"t\" WHERE \"geom\" OPERATOR(\"gis\".&&) \
              \"gis\".ST_MakeEnvelope($1, $2, $3, $4, 0)"
         );

@@ -121,7 +121,7 @@ impl From {
         format!("tesela AS MATERIALIZED (SELECT {columns}{size} FROM {table}{condition})")
     }
 
-    /// The first of the materialised rows.
+    /// The first of them.
     pub(super) fn first(&self, rows: u64) -> String {
         format!("(SELECT * FROM tesela ORDER BY {} LIMIT {rows})", self.first)
     }
@@ -147,6 +147,15 @@ impl Values {
             values.extend(self.sizes.iter().map(float));
         }
         values
+    }
+
+    /// How many values the filter has.
+    pub(super) fn count(filter: &Filter) -> usize {
+        match filter {
+            Filter::Everything | Filter::Nothing => 0,
+            Filter::Polygon(_) => 1,
+            Filter::Envelope(_) => 4,
+        }
     }
 
     /// The values of the filter alone, with which all others begin.

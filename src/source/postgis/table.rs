@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use super::TableSettings;
 use super::filter::Filter;
 use super::hints::Hints;
 use super::inventory::{Column, ColumnKind, GeometryColumn, Inventory, SpatialTable};
 use super::mismatch::Mismatch;
+use super::mvt::Mvt;
 use super::names::{closest, list, position};
 use super::order::parse_order;
 use super::rank::Key;
 use super::sql::{Shape, qualify, there_and_back};
 use super::statement::{Rows, Wanted};
+use super::{Encoder, TableSettings};
 use crate::tile::Crs;
 
 /// A table with one of its geometry columns, ready to be asked for tiles.
@@ -25,6 +26,8 @@ pub struct TableLayer {
     pub(super) order: Vec<Key>,
     pub(super) hints: Hints,
     pub(super) rows: Rows,
+    /// Where the database makes the tiles.
+    pub(super) mvt: Option<Mvt>,
     pub(super) system: System,
     /// Only where the database has to transform.
     pub(super) transform: Option<Transform>,
@@ -108,9 +111,10 @@ impl TableLayer {
             }
         };
         let crs = if srid == 3857 { Crs::WebMercator } else { Crs::Wgs84 };
-        let definition = definition(&rows, srid, &columns);
+        let mvt = (settings.encoder == Encoder::Postgis).then(|| Mvt::new(&shape));
+        let definition = definition(&rows, mvt.as_ref(), srid, &columns);
         let hints = Hints::default();
-        Ok(Self { crs, columns, id, definition, order, hints, rows, system, transform })
+        Ok(Self { crs, columns, id, definition, order, hints, rows, mvt, system, transform })
     }
 
     /// Coordinate system of the rows' geometry.
@@ -139,10 +143,10 @@ impl TableLayer {
     }
 }
 
-fn definition(rows: &Rows, srid: i32, columns: &[Column]) -> String {
+fn definition(rows: &Rows, mvt: Option<&Mvt>, srid: i32, columns: &[Column]) -> String {
     let sql = rows.sql(&Filter::Nothing, Wanted::default());
     // The order is all that it doesn't show.
-    let mut text = format!("srid {srid}; {sql}; {}", rows.from.first);
+    let mut text = format!("srid {srid}; {sql}; {}; {mvt:?}", rows.from.first);
     for column in columns {
         text.push_str(&format!("; {}", column.type_name));
     }

@@ -231,7 +231,8 @@ async fn try_fetch_level(
         layers.iter().map(|layer| LayerRequest { layer, tile, spec: &spec }).collect();
     let mut sink = Collector::default();
     let stats = source.fetch(&requests, &mut sink, deadline()).await?;
-    assert_eq!(stats.rows as usize, sink.rows.len() + sink.untransformable.len());
+    let came = sink.rows.len() + sink.untransformable.len() + sink.encoded.len();
+    assert_eq!(stats.rows as usize, came);
     Ok(sink)
 }
 
