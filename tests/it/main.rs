@@ -11,4 +11,5 @@ mod layering;
 mod lifecycle;
 mod oracle;
 mod oversized;
+mod stable;
 mod support;
