@@ -10,8 +10,11 @@ use crate::catalog::{Layer, Tables, Tileset};
 use crate::source::SourceLayer;
 use crate::source::postgis::{PostgisSource, Relation, SpatialTable};
 
-/// Rows with more bytes than this are read whole for every tile that shows a part of them.
+/// From so many bytes on, reading a row is most of what a tile costs that shows a part of it.
 const LARGE_ROW: u64 = 1_000_000;
+
+/// Vertices of a piece at most: a few tiles' worth at the zooms that show it.
+const PIECE: u32 = 1024;
 
 /// Prints what would be published, with warnings. Fails when something configured can't be
 /// served or a database can't be reached.
@@ -106,9 +109,10 @@ async fn warnings_of(layer: &Layer, tables: &Tables, source: &PostgisSource) -> 
     }
     match source.largest_row(table).await {
         Ok(Some(bytes)) if bytes > LARGE_ROW => warnings.push(format!(
-            "rows of up to {:.1} MB are read whole for each tile that shows a part of them; \
-             ST_Subdivide cuts them up",
+            "rows of up to {:.1} MB, of which each tile with a part of one reads all. A table of \
+             their pieces is many times faster:\n{}",
             bytes as f64 / 1e6,
+            subdivision(table, query.id_column(), tables),
         )),
         Ok(_) => {}
         Err(error) => warnings.push(format!("can't sample its rows: {error}")),
@@ -122,6 +126,49 @@ fn find<'a>(layer: &Layer, tables: &'a Tables) -> Option<&'a SpatialTable> {
         .tables
         .iter()
         .find(|table| table.qualified() == layer.table && table.geometry.name == layer.geometry)
+}
+
+/// SQL that makes a table of pieces, and the settings that make a layer of it.
+fn subdivision(table: &SpatialTable, id: Option<&str>, tables: &Tables) -> String {
+    let Tables::Known(inventory) = tables else { return String::new() };
+    let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    let postgis = quote(&inventory.postgis_schema);
+    let column = quote(&table.geometry.name);
+    let srid = table.geometry.srid.unwrap_or_default();
+    let kind = table.geometry.geometry_type.trim_start_matches("MULTI");
+    let shape = match table.geometry.geography {
+        true => format!("{column}::{postgis}.geometry"),
+        false => column.clone(),
+    };
+    let (whole, kind) = match kind {
+        "POLYGON" => (
+            format!("{postgis}.ST_CollectionExtract({postgis}.ST_MakeValid({shape}), 3)"),
+            "MultiPolygon",
+        ),
+        "LINESTRING" => (shape, "MultiLineString"),
+        _ => (shape, "Geometry"),
+    };
+    let mut piece = format!("{postgis}.ST_Subdivide({whole}, {PIECE})");
+    if kind != "Geometry" {
+        piece = format!("{postgis}.ST_Multi({piece})");
+    }
+    let family = if table.geometry.geography { "geography" } else { "geometry" };
+    let others = table.columns.iter().map(|other| quote(&other.name) + ", ").collect::<String>();
+    let name = format!("{}_pieces", table.name);
+    let pieces = format!("{}.{}", quote(&table.schema), quote(&name));
+    let id = id.map(|id| format!("\n    id = {}", toml_text(id))).unwrap_or_default();
+    format!(
+        "    CREATE TABLE {pieces} AS\n      SELECT {others}{piece}::{postgis}.{family}({kind}, {srid}) \
+         AS {column}\n      FROM {};\n    CREATE INDEX ON {pieces} USING gist ({column});\n    \
+         ANALYZE {pieces};\n  with these settings of the layer:\n    table = {}{id}",
+        table.qualified(),
+        toml_text(&pieces),
+    )
+}
+
+/// A string of TOML.
+fn toml_text(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
 }
 
 fn index_warning(table: &SpatialTable) -> Option<String> {

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use libdeflater::{CompressionLvl, Compressor};
 
 /// libdeflate's level, of 0 to 12.
-const LEVEL: i32 = 6;
+const LEVEL: i32 = 4;
 
 /// Room that a thread keeps for its next tile.
 const KEPT_BYTES: usize = 1 << 20;

@@ -5,10 +5,13 @@
 mod budgets;
 mod cli;
 mod discovery;
+mod encoder;
 mod http;
 mod layering;
 mod lifecycle;
 mod oracle;
+mod oversized;
 mod replay;
+mod stable;
 mod support;
 mod two_readers;

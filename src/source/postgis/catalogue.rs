@@ -50,7 +50,8 @@ WITH RECURSIVE domain AS (
   SELECT d.objid FROM pg_catalog.pg_depend d
   WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.deptype = 'e'
 ), relation AS (
-  SELECT c.oid, c.relname, c.relkind, c.reltuples, c.reltoastrelid, c.relpages, n.nspname,
+  SELECT c.oid, c.relname, c.relkind, c.reltuples, c.reltoastrelid, c.relpages, c.relhassubclass,
+    n.nspname,
     pg_catalog.has_table_privilege(c.oid, 'SELECT') AS readable
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -74,7 +75,17 @@ SELECT r.nspname::pg_catalog.text, r.relname::pg_catalog.text, r.relkind::pg_cat
   r.reltuples::pg_catalog.float8,
   r.relpages::pg_catalog.int8 + coalesce(toast.relpages, 0),
   columns.names, columns.types, columns.bases, columns.spatial, columns.typmods,
-  columns.elements, key.name, spatial_index.names, spatial_index.gist
+  columns.elements, key.name, spatial_index.names, spatial_index.gist,
+  CASE WHEN r.relkind IN ('v', 'f') THEN true
+    WHEN r.relkind = 'p' OR r.relhassubclass THEN EXISTS (
+      WITH RECURSIVE part AS (
+        SELECT r.oid
+        UNION
+        SELECT i.inhrelid FROM part p JOIN pg_catalog.pg_inherits i ON i.inhparent = p.oid)
+      SELECT FROM part p JOIN pg_catalog.pg_class c ON c.oid = p.oid
+      WHERE c.relkind = 'f' OR pg_catalog.pg_relation_size(c.reltoastrelid) > 0)
+    -- Its file, since only VACUUM counts its pages.
+    ELSE coalesce(pg_catalog.pg_relation_size(r.reltoastrelid) > 0, false) END
 FROM relation r
 LEFT JOIN pg_catalog.pg_class toast ON toast.oid = r.reltoastrelid
 CROSS JOIN LATERAL (
@@ -173,6 +184,7 @@ fn relation(row: &Row, found: &mut Vec<Found>) -> Result<(), Error> {
             columns: columns.clone(),
             geometries: geometries.clone(),
             primary_key: primary_key.clone(),
+            long_values: row.try_get(15)?,
             estimated_rows: estimated_rows(tuples, pages),
             bounds: None,
         };

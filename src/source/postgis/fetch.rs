@@ -4,17 +4,20 @@ use std::sync::Arc;
 
 use futures_util::future;
 use parking_lot::Mutex;
-use tokio_postgres::types::Type;
 use tokio_postgres::{Error, Row};
 
-use super::connection::{Connection, Parameter, Prepared};
-use super::error::{is_transform_failure, is_unknown_system};
-use super::filter::{self, Filter, Trip};
-use super::one_by_one::one_by_one;
+use super::area::Area;
+use super::connection::{Connection, Prepared};
+use super::error::is_transform_failure;
+use super::filter::Filter;
+use super::mvt::{Mvt, Numbers};
+use super::one_by_one::{OneByOne, one_by_one};
 use super::rows::{RowFeature, raw};
-use super::sql::Rows;
-use super::table::{Area, TableLayer};
+use super::small::is_small;
+use super::statement::{Limit, Values, Wanted};
+use super::table::TableLayer;
 use crate::source::{LayerRequest, SourceLayer, TileSink};
+use crate::tile::Truncation;
 
 /// The sink, shared by the layers' streams. Locked for one row at a time, by one task: never
 /// contended.
@@ -45,6 +48,21 @@ impl<'a> SharedSink<'a> {
         sink.1 -= rows;
     }
 
+    fn encoded(&self, index: usize, layer: &[u8], truncated: bool) {
+        let mut sink = self.sink.lock();
+        if !layer.is_empty() {
+            sink.0.encoded(index, layer);
+            sink.1 += 1;
+        }
+        if truncated {
+            sink.0.truncated(index, Truncation::MaxFeatures);
+        }
+    }
+
+    pub(super) fn truncated(&self, index: usize, reason: Truncation) {
+        self.sink.lock().0.truncated(index, reason);
+    }
+
     pub(super) fn untransformable(&self, index: usize) {
         let mut sink = self.sink.lock();
         sink.0.untransformable(index);
@@ -69,8 +87,9 @@ pub(super) async fn fetch(
     let ends: Result<Vec<End>, Error> = future::join_all(layers).await.into_iter().collect();
     for (index, (end, request)) in ends?.into_iter().zip(requests).enumerate() {
         let SourceLayer::Postgis(table) = request.layer;
-        if let (End::Untransformable(filter), Some(transform)) = (end, &table.transform) {
-            one_by_one(connection, transform, &filter, index, sink).await?;
+        if let (End::Untransformable(values, wanted), Some(transform)) = (end, &table.transform) {
+            let layer = OneByOne { transform, values: &values, wanted, order: &table.order, index };
+            one_by_one(connection, layer, sink).await?;
         }
     }
     Ok(())
@@ -79,17 +98,10 @@ pub(super) async fn fetch(
 /// How a layer's stream ended.
 enum End {
     Complete,
+    /// There are more rows than wanted.
+    TooMany,
     /// At a row that can't be transformed; the sink has none of the layer's rows.
-    Untransformable(Filter),
-}
-
-/// Values of a query's parameters.
-pub(super) fn parameters(filter: &Filter) -> Vec<Parameter<'_>> {
-    match filter {
-        Filter::Everything | Filter::Nothing => Vec::new(),
-        Filter::Envelope(edges) => edges.iter().map(|edge| (edge as _, Type::FLOAT8)).collect(),
-        Filter::Polygon(ewkb) => vec![(ewkb, Type::BYTEA)],
-    }
+    Untransformable(Values, Wanted),
 }
 
 /// One layer of the tile.
@@ -103,75 +115,111 @@ struct Layer<'a, 's> {
 
 impl Layer<'_, '_> {
     async fn fetch(self) -> Result<End, Error> {
-        let filter = self.filter().await?;
-        if filter == Filter::Nothing {
+        let values = Area { connection: self.connection, table: self.table, request: self.request }
+            .values()
+            .await?;
+        if values.filter == Filter::Nothing {
             return Ok(End::Complete);
         }
-        let mut sent = 0;
-        let done = self.run(&self.table.rows, &filter, |row, prepared| {
-            let feature = RowFeature { row: &row, decoders: &prepared.decoders, geometry: None };
+        let wanted = self.wanted();
+        if let Some(mvt) = &self.table.mvt {
+            return self.encoded(mvt, values, wanted).await;
+        }
+        let end = match self.stream(values, wanted).await? {
+            (End::TooMany, values) => {
+                self.table.hints.set_overflowed(self.request.tile.z());
+                self.stream(values, wanted.in_order()).await?.0
+            }
+            (end, _) => end,
+        };
+        Ok(end)
+    }
+
+    /// Rows are only put in order once there were too many at this zoom: most tiles of most
+    /// layers are far from their budget.
+    fn wanted(&self) -> Wanted {
+        let (z, hints) = (self.request.tile.z(), &self.table.hints);
+        let level = self.request.spec.levels.at(z);
+        let can_be_small = level.min_size > 0.0 && self.table.rows.from.not_small.is_some();
+        match level.max_features {
+            None => {
+                // Beside what ST_AsMVT costs, a look at a row is nothing.
+                let pays = self.table.mvt.is_some() || hints.mostly_small(z);
+                Wanted { not_small: can_be_small && pays, limit: Limit::None }
+            }
+            // Rows that are left out don't count, whatever is known of the zoom.
+            Some(rows) if hints.overflowed(z) => {
+                Wanted { not_small: can_be_small, limit: Limit::First(rows) }
+            }
+            Some(rows) => Wanted { not_small: can_be_small, limit: Limit::Any(rows) },
+        }
+    }
+
+    /// Sends the rows of a query to the sink.
+    async fn stream(&self, values: Values, wanted: Wanted) -> Result<(End, Values), Error> {
+        let rows = &self.table.rows;
+        let most = wanted.limit.rows().unwrap_or(u64::MAX);
+        let (mut came, mut sent) = (0, 0);
+        let each = |row: Row, prepared: &Arc<Prepared>| {
+            came += 1;
+            // A row that is cut may have its box in the tile and nothing else.
+            if came > most || rows.cut && raw(&row, 1).is_none() {
+                return;
+            }
+            self.look_at_size(&row, &values, wanted);
+            let decoders = &prepared.decoders;
+            let feature =
+                RowFeature { row: &row, decoders, geometry: None, order: &self.table.order };
             self.sink.feature(self.index, &feature);
             sent += 1;
-        });
-        match done.await {
+        };
+        let sql = rows.sql(&values.filter, wanted);
+        let done = self.connection.rows(&sql, &values.of(rows, wanted), each).await;
+        match done {
             // A row that can't be transformed ends the statement after any number of others.
             Err(error) if self.table.transform.is_some() && is_transform_failure(&error) => {
                 self.sink.restart(self.index, sent);
-                Ok(End::Untransformable(filter))
+                return Ok((End::Untransformable(values.clone(), wanted.in_order()), values));
+            }
+            done => done?,
+        }
+        match wanted.limit {
+            Limit::Any(_) if came > most => {
+                self.sink.restart(self.index, sent);
+                return Ok((End::TooMany, values));
+            }
+            Limit::First(_) if came > most => {
+                self.sink.truncated(self.index, Truncation::MaxFeatures);
+            }
+            _ => {}
+        }
+        Ok((End::Complete, values))
+    }
+
+    /// Has the database make the layer.
+    async fn encoded(&self, mvt: &Mvt, values: Values, wanted: Wanted) -> Result<End, Error> {
+        let sql = mvt.sql(self.request, &values.filter, wanted);
+        let numbers = Numbers::new(self.request);
+        let each = |row: Row, _: &Arc<Prepared>| {
+            let more = wanted.limit != Limit::None && raw(&row, 1) == Some(&[1]);
+            self.sink.encoded(self.index, raw(&row, 0).unwrap_or_default(), more);
+        };
+        match self.connection.rows(&sql, &mvt.values(&values, &numbers), each).await {
+            // The rows that can be transformed come one by one.
+            Err(error) if self.table.transform.is_some() && is_transform_failure(&error) => {
+                Ok(End::Untransformable(values, wanted.in_order()))
             }
             done => done.map(|()| End::Complete),
         }
     }
 
-    async fn filter(&self) -> Result<Filter, Error> {
-        let there_and_back = match &self.table.area {
-            Area::Mercator => return Ok(filter::mercator(self.request)),
-            Area::Degrees => return Ok(filter::degrees(self.request)),
-            Area::Geography { srid } => return Ok(filter::geography(self.request, *srid)),
-            Area::Transformed { there_and_back } => there_and_back,
-        };
-        let grid = filter::grid(self.request);
+    /// Learns how many rows of the zoom are small, from the first few hundred.
+    fn look_at_size(&self, row: &Row, values: &Values, wanted: Wanted) {
         let z = self.request.tile.z();
-        match self.trips(there_and_back, &grid).await {
-            Ok(trips) => Ok(filter::transformed(z, &grid, &trips)),
-            Err(error) if is_unknown_system(&error) || !is_transform_failure(&error) => Err(error),
-            Err(_) if z < filter::NARROW_FROM => Ok(Filter::Everything),
-            // One point that the system can't express fails them all.
-            Err(_) => {
-                let alone = grid.iter().map(|point| async move {
-                    let trip = self.trips(there_and_back, std::slice::from_ref(point)).await;
-                    match trip {
-                        Ok(trip) => Ok(trip.into_iter().next().flatten()),
-                        Err(error) if is_transform_failure(&error) => Ok(None),
-                        Err(error) => Err(error),
-                    }
-                });
-                let trips: Result<Vec<Trip>, Error> =
-                    future::join_all(alone).await.into_iter().collect();
-                Ok(filter::transformed(z, &grid, &trips?))
-            }
+        let can_be_small = values.sizes[0] > 0.0 && self.table.rows.from.not_small.is_some();
+        if can_be_small && !wanted.not_small && self.table.hints.wants_sizes(z) {
+            let small = raw(row, 1).is_some_and(|ewkb| is_small(ewkb, values.sizes));
+            self.table.hints.add_size(z, small);
         }
-    }
-
-    /// Transforms points of the tile to the rows' system and back.
-    async fn trips(&self, sql: &Arc<str>, grid: &[(f64, f64)]) -> Result<Vec<Trip>, Error> {
-        let points = filter::ewkb_multipoint(4326, grid);
-        let mut trips = Vec::new();
-        let each = |row: Row, _: &Arc<Prepared>| {
-            if let (Some(there), Some(back)) = (raw(&row, 0), raw(&row, 1)) {
-                trips = filter::trips(there, back);
-            }
-        };
-        self.connection.rows(sql, &[(&points, Type::BYTEA)], each).await?;
-        Ok(trips)
-    }
-
-    async fn run(
-        &self,
-        rows: &Rows,
-        filter: &Filter,
-        each: impl FnMut(Row, &Arc<Prepared>),
-    ) -> Result<(), Error> {
-        self.connection.rows(rows.under(filter), &parameters(filter), each).await
     }
 }

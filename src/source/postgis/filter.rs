@@ -30,7 +30,7 @@ fn area(request: &LayerRequest<'_>) -> Rect<f64> {
 }
 
 /// The same in degrees.
-fn area_in_degrees(request: &LayerRequest<'_>) -> Rect<f64> {
+pub(super) fn area_in_degrees(request: &LayerRequest<'_>) -> Rect<f64> {
     let area = area(request);
     let (west, south) = unproject(area.min().x, area.min().y);
     let (east, north) = unproject(area.max().x, area.max().y);

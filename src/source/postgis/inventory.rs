@@ -38,6 +38,9 @@ pub struct SpatialTable {
     pub(super) geometries: Vec<String>,
     /// The column of a single-column integer primary key.
     pub primary_key: Option<String>,
+    /// Values may be too long for their rows' pages; unknown, and `true`, for views and foreign
+    /// tables.
+    pub long_values: bool,
     /// The planner's row count, `None` when never analysed.
     pub estimated_rows: Option<u64>,
     /// Longitudes and latitudes that the geometry covers, as far as cheaply known.

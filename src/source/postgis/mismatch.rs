@@ -29,6 +29,13 @@ pub enum Mismatch {
          integers can"
     )]
     IdNotInteger { table: String, column: String, type_name: String },
+    #[error("`order_by` can't be read: {reason}")]
+    MalformedOrder { reason: String },
+    #[error(
+        "rows of `{table}` can't be ordered by `{column}`: it is {type_name}, and only boolean, \
+         numeric, date, time and text columns can"
+    )]
+    NoOrder { table: String, column: String, type_name: String },
     #[error(
         "the spatial reference system of `{table}` is unknown: set `srid = 4326` (degrees), \
          `srid = 3857` (Web Mercator) or the one that its coordinates are in"
@@ -74,6 +81,8 @@ impl Mismatch {
             Self::GeometryProperty { .. } => "one of its properties is a geometry",
             Self::NoColumn { .. } => "it names a column that does not exist",
             Self::IdNotInteger { .. } => "its id is not an integer column",
+            Self::MalformedOrder { .. } => "its order_by can't be read",
+            Self::NoOrder { .. } => "its order_by names a column without an order",
             Self::UnknownSrid { .. } => "the SRID of its geometry is unknown: set srid",
             Self::Unlooked { .. } => "its rows could not be read to learn their SRID",
             Self::UnknownSystem { .. } => "the database does not know the SRID of its geometry",
@@ -101,6 +110,8 @@ mod tests {
             Mismatch::GeometryProperty { table: secret(), column: secret() },
             Mismatch::NoColumn { table: secret(), column: secret(), suggestion: secret() },
             Mismatch::IdNotInteger { table: secret(), column: secret(), type_name: secret() },
+            Mismatch::MalformedOrder { reason: secret() },
+            Mismatch::NoOrder { table: secret(), column: secret(), type_name: secret() },
             Mismatch::UnknownSrid { table: secret() },
             Mismatch::Unlooked { table: secret(), reason: secret() },
             Mismatch::UnknownSystem { table: secret(), srid: 1234 },

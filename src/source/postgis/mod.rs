@@ -1,22 +1,29 @@
 //! Tables, views and their kin in a PostGIS database.
 
+mod area;
 mod catalogue;
 mod connection;
 mod discover;
+mod distant;
 mod error;
 mod fetch;
 mod filter;
+mod hints;
 mod inventory;
 mod look;
 mod mismatch;
+mod mvt;
 mod names;
 mod numeric;
 mod one_by_one;
 mod order;
 mod pool;
+mod rank;
 mod rows;
 mod settings;
+mod small;
 mod sql;
+mod statement;
 mod table;
 #[cfg(test)]
 mod tests;

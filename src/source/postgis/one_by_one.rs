@@ -5,11 +5,13 @@ use tokio_postgres::{Error, Row, Statement, Transaction};
 
 use super::connection::Connection;
 use super::error::is_transform_failure;
-use super::fetch::{SharedSink, parameters};
-use super::filter::Filter;
+use super::fetch::SharedSink;
+use super::rank::Key;
 use super::rows::{RowFeature, raw};
+use super::statement::{Values, Wanted};
 use super::table::Transform;
 use super::values::Decoder;
+use crate::tile::Truncation;
 
 /// Rows in memory at once.
 const CHUNK: usize = 256;
@@ -18,6 +20,15 @@ const CHUNK: usize = 256;
 /// the server's PROJ lacks a grid, say, or the role may not read `spatial_ref_sys`.
 const NOT_THE_ROWS: u64 = 100;
 
+/// A layer that is read one by one.
+pub(super) struct OneByOne<'a> {
+    pub(super) transform: &'a Transform,
+    pub(super) values: &'a Values,
+    pub(super) wanted: Wanted,
+    pub(super) order: &'a [Key],
+    pub(super) index: usize,
+}
+
 /// Reads a layer's rows as they are and transforms them in ever smaller groups, until those
 /// that fail stand alone. Needs the connection for itself: a cursor lives in a transaction.
 ///
@@ -25,27 +36,42 @@ const NOT_THE_ROWS: u64 = 100;
 /// The first row's error if there are many rows and none at all can be transformed.
 pub(super) async fn one_by_one(
     connection: &mut Connection,
-    transform: &Transform,
-    filter: &Filter,
-    index: usize,
+    layer: OneByOne<'_>,
     sink: &SharedSink<'_>,
 ) -> Result<(), Error> {
-    let parameters = parameters(filter);
-    let (values, types): (Vec<_>, Vec<Type>) = parameters.into_iter().unzip();
+    let OneByOne { transform, values, wanted, order, index } = layer;
+    let sql = transform.plain.sql(&values.filter, wanted);
+    let values = values.of(&transform.plain, wanted);
+    let (values, types): (Vec<_>, Vec<Type>) = values.into_iter().unzip();
     let transaction = connection.transaction().await?;
-    let rows = transaction.prepare_typed(transform.plain.under(filter), &types).await?;
+    let rows = transaction.prepare_typed(&sql, &types).await?;
     let some = transaction.prepare_typed(&transform.some, &[Type::BYTEA_ARRAY]).await?;
     let decoders: Vec<Decoder> =
         rows.columns().iter().skip(2).map(|column| Decoder::of(column.type_())).collect();
     let portal = transaction.bind(&rows, &values).await?;
-    let mut work =
-        Work { transaction, some, decoders, index, sink, first: None, failed: 0, worked: false };
+    let mut work = Work {
+        transaction,
+        some,
+        decoders,
+        order,
+        index,
+        sink,
+        first: None,
+        failed: 0,
+        worked: false,
+    };
+    let most = wanted.limit.rows().unwrap_or(u64::MAX);
+    let mut left = usize::try_from(most).unwrap_or(usize::MAX);
     loop {
         let chunk = work.transaction.query_portal(&portal, CHUNK as i32).await?;
         if chunk.is_empty() {
             break;
         }
-        work.chunk(&chunk).await?;
+        if chunk.len() > left {
+            sink.truncated(index, Truncation::MaxFeatures);
+        }
+        work.chunk(&chunk[..chunk.len().min(left)]).await?;
+        left -= chunk.len().min(left);
     }
     work.transaction.commit().await?;
     match work.first {
@@ -58,6 +84,7 @@ struct Work<'a, 's> {
     transaction: Transaction<'a>,
     some: Statement,
     decoders: Vec<Decoder>,
+    order: &'a [Key],
     index: usize,
     sink: &'a SharedSink<'s>,
     /// The first row's failure.
@@ -91,7 +118,7 @@ impl Work<'_, '_> {
         for (row, geometry) in group.iter().zip(geometries) {
             let geometry = raw(geometry, 0);
             self.worked |= geometry.is_some();
-            let feature = RowFeature { row, decoders: &self.decoders, geometry };
+            let feature = RowFeature { row, decoders: &self.decoders, geometry, order: self.order };
             self.sink.feature(self.index, &feature);
         }
     }

@@ -2,15 +2,25 @@
 
 use tokio_postgres::Row;
 
+use super::rank::Key;
 use super::values::{Decoder, Raw};
 use crate::tile::{Feature, Value};
 
-/// A row of `id, geometry, properties…`.
+/// A row of `id, geometry, properties…, order…`.
 pub(super) struct RowFeature<'a> {
     pub(super) row: &'a Row,
+    /// Of all columns from the properties on.
     pub(super) decoders: &'a [Decoder],
     /// The geometry where it isn't the row's own.
     pub(super) geometry: Option<&'a [u8]>,
+    pub(super) order: &'a [Key],
+}
+
+impl RowFeature<'_> {
+    /// Of properties.
+    fn count(&self) -> usize {
+        self.decoders.len().saturating_sub(self.order.len())
+    }
 }
 
 /// A column's bytes; `None` for NULL.
@@ -27,8 +37,14 @@ impl Feature for RowFeature<'_> {
         self.geometry.or_else(|| raw(self.row, 1))
     }
 
+    fn rank(&self, rank: &mut Vec<u8>) {
+        for (key, column) in self.order.iter().zip(2 + self.count()..) {
+            key.append(raw(self.row, column), rank);
+        }
+    }
+
     fn properties(&self, visit: &mut dyn FnMut(usize, Value<'_>)) {
-        for (index, decoder) in self.decoders.iter().enumerate() {
+        for (index, decoder) in self.decoders[..self.count()].iter().enumerate() {
             if let Some(bytes) = raw(self.row, index + 2) {
                 decoder.decode(bytes, &mut |value| visit(index, value));
             }

@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use tokio_postgres::types::Type;
 
-use super::filter::Filter;
+use super::distant;
 use super::inventory::{Column, ColumnKind};
+use super::rank::Key;
+use super::small;
+use super::statement::{From, Rows};
 
 /// An identifier in double quotes.
 pub(super) fn quote(name: &str) -> String {
@@ -34,23 +37,6 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     sql
 }
 
-/// One query of a layer, with and without a bounding box.
-#[derive(Clone, Debug)]
-pub(super) struct Rows {
-    pub(super) all: Arc<str>,
-    pub(super) within: Arc<str>,
-}
-
-impl Rows {
-    /// The query for what a filter lets through.
-    pub(super) fn under(&self, filter: &Filter) -> &Arc<str> {
-        match filter {
-            Filter::Everything => &self.all,
-            Filter::Nothing | Filter::Envelope(_) | Filter::Polygon(_) => &self.within,
-        }
-    }
-}
-
 /// What a layer's queries are made of.
 pub(super) struct Shape<'a> {
     /// Schema that PostGIS is installed in.
@@ -61,13 +47,20 @@ pub(super) struct Shape<'a> {
     pub(super) geography: bool,
     /// Only points, which have no edges.
     pub(super) points: bool,
+    /// Only lines or polygons.
+    pub(super) lines_or_polygons: bool,
     /// Of the layer's coordinates.
     pub(super) srid: i32,
     /// Of the rows' values: the same or 0.
     pub(super) row_srid: i32,
     pub(super) curves: bool,
+    /// Whether rows may be so large that those that reach far are cut down.
+    pub(super) large: bool,
     pub(super) id: Option<&'a str>,
+    /// No two rows have the same id, and all have one.
+    pub(super) unique: bool,
     pub(super) columns: &'a [Column],
+    pub(super) order: &'a [Key],
 }
 
 impl Shape<'_> {
@@ -76,7 +69,7 @@ impl Shape<'_> {
     }
 
     /// The geometry as the rows have it, but without curves.
-    fn plain(&self) -> String {
+    pub(super) fn plain(&self) -> String {
         let column = quote(self.geometry);
         if self.geography {
             return self.of_geography(&column);
@@ -108,8 +101,10 @@ impl Shape<'_> {
     }
 
     /// `geometry` in degrees; `geometry` is an expression with the SRID of the rows.
-    fn to_degrees(&self, geometry: &str) -> String {
+    pub(super) fn to_degrees(&self, geometry: &str) -> String {
         let transform = self.function("ST_Transform");
+        // A third coordinate that is no number would spoil the others.
+        let geometry = format!("{}({geometry})", self.function("ST_Force2D"));
         if self.row_srid == self.srid {
             return format!("{transform}({geometry}, 4326)");
         }
@@ -119,12 +114,22 @@ impl Shape<'_> {
 
     /// The rows as they are.
     pub(super) fn plain_rows(&self) -> Rows {
-        self.rows(&self.plain())
+        self.rows(&self.plain(), false)
+    }
+
+    /// The rows as they are, but for those that are large and reach far beyond the tile.
+    pub(super) fn cut_rows(&self) -> Rows {
+        let whole = self.plain();
+        if !self.large || self.points {
+            return self.rows(&whole, false);
+        }
+        let (column, known) = (quote(self.geometry), self.lines_or_polygons);
+        self.rows(&distant::cut(self.postgis, &column, &whole, self.row_srid, known), true)
     }
 
     /// The rows in degrees.
     pub(super) fn degree_rows(&self) -> Rows {
-        self.rows(&self.to_degrees(&self.plain()))
+        self.rows(&self.to_degrees(&self.plain()), false)
     }
 
     /// Geometries in degrees: `$1` are some of [`plain_rows`](Self::plain_rows).
@@ -138,19 +143,81 @@ impl Shape<'_> {
         .into()
     }
 
-    fn rows(&self, geometry: &str) -> Rows {
-        let mut sql = String::from("SELECT ");
-        match self.id {
-            Some(id) => sql.push_str(&quote(id)),
-            None => sql.push_str("NULL"),
-        }
+    fn rows(&self, geometry: &str, cut: bool) -> Rows {
+        let mut select = match self.id {
+            Some(id) => quote(id),
+            None => "NULL".to_owned(),
+        };
         // Writing to a String can't fail.
-        let _ = write!(sql, "::pg_catalog.int8, ({geometry})::pg_catalog.bytea");
+        let _ = write!(select, "::pg_catalog.int8, ({geometry})::pg_catalog.bytea");
         for column in self.columns {
-            let _ = write!(sql, ", {}", property(column));
+            let _ = write!(select, ", {}", property(column));
         }
-        let _ = write!(sql, " FROM {}", self.table);
-        Rows { within: format!("{sql} WHERE {}", self.within()).into(), all: sql.into() }
+        for key in self.order {
+            let _ = write!(select, ", {}", key.value());
+        }
+        Rows { select, cut, from: self.from() }
+    }
+
+    pub(super) fn from(&self) -> From {
+        let column = quote(self.geometry);
+        let mut columns = vec![column.clone()];
+        let others = self.id.into_iter().chain(self.columns.iter().map(|one| one.name.as_str()));
+        columns.extend(others.map(quote).chain(self.order.iter().map(|key| key.column().into())));
+        columns.sort_unstable();
+        columns.dedup();
+        let box_name = quote(&unused_name(&columns, "box"));
+        let by_size = self.order.is_empty() && !self.points;
+        From {
+            table: self.table.to_owned(),
+            within: self.within(),
+            present: format!("{column} IS NOT NULL"),
+            not_small: self
+                .keeps_units()
+                .then(|| small::not_small(self.postgis, &column, !self.lines_or_polygons)),
+            first: self.first(by_size.then_some(&box_name)),
+            size: by_size.then(|| {
+                let geometry = self.function("geometry");
+                let shape = format!("{column}::{geometry}::{}", self.function("box3d"));
+                format!(", {shape} AS {box_name}")
+            }),
+            columns: columns.join(", "),
+        }
+    }
+
+    /// Sizes of the rows are sizes in the tile: there are some, and no transformation.
+    fn keeps_units(&self) -> bool {
+        !self.points && !self.geography && self.is_known()
+    }
+
+    /// The items of ORDER BY: the layer's own order or the larger side of the box `size`, then
+    /// the id; and whatever else there is, such that every server takes the same rows.
+    fn first(&self, size: Option<&String>) -> String {
+        let mut items: Vec<String> = self.order.iter().map(Key::sql).collect();
+        if let Some(size) = size {
+            let edge = |name| format!("{}(tesela.{size})", self.function(name));
+            let [west, south, east, north] = ["ST_XMin", "ST_YMin", "ST_XMax", "ST_YMax"].map(edge);
+            items.push(format!("GREATEST({east} - {west}, {north} - {south}) DESC"));
+        }
+        items.extend(self.id.map(|id| format!("tesela.{}", quote(id))));
+        if !self.unique {
+            items.push(format!("tesela.{}::pg_catalog.bytea", quote(self.geometry)));
+            items.extend(self.all_columns());
+        }
+        items.join(", ")
+    }
+
+    /// All properties as one item of ORDER BY; `None` without any.
+    pub(super) fn all_columns(&self) -> Option<String> {
+        let columns = self.columns.iter().map(|one| format!("tesela.{}", quote(&one.name)));
+        let columns: Vec<String> = columns.collect();
+        let row = format!("ROW({})::pg_catalog.text COLLATE pg_catalog.\"C\"", columns.join(", "));
+        (!columns.is_empty()).then_some(row)
+    }
+
+    /// Rows can be used without a transformation.
+    pub(super) fn is_known(&self) -> bool {
+        matches!(self.srid, 3857 | 4326)
     }
 
     fn within(&self) -> String {
@@ -176,6 +243,15 @@ fn property(column: &Column) -> String {
     if as_text { format!("{name}::pg_catalog.text") } else { name }
 }
 
+/// `name`, with underscores added until no quoted name of `taken` is the same.
+pub(super) fn unused_name(taken: &[String], name: &str) -> String {
+    let mut name = name.to_owned();
+    while taken.contains(&quote(&name)) {
+        name.insert(0, '_');
+    }
+    name
+}
+
 /// A MULTIPOINT of degrees in another system, and that again in degrees.
 pub(super) fn there_and_back(postgis: &str, srid: i32) -> Arc<str> {
     let schema = quote(postgis);
@@ -189,6 +265,8 @@ pub(super) fn there_and_back(postgis: &str, srid: i32) -> Arc<str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::filter::Filter;
+    use super::super::statement::Wanted;
     use super::*;
 
     #[test]
@@ -217,16 +295,20 @@ mod tests {
             geometry: "geom",
             geography: false,
             points: false,
+            lines_or_polygons: false,
             srid: 25832,
             row_srid: 0,
             curves: true,
+            large: true,
             id: None,
+            unique: false,
             columns: &[],
+            order: &[],
         };
         assert_eq!(
-            &*shape.degree_rows().within,
+            &*shape.degree_rows().sql(&Filter::Nothing, Wanted::default()),
             "SELECT NULL::pg_catalog.int8, (\"gis\".ST_Transform(\"gis\".ST_SetSRID(\
-             \"gis\".ST_CurveToLine(\"geom\"), 25832), 4326))::pg_catalog.bytea \
+             \"gis\".ST_Force2D(\"gis\".ST_CurveToLine(\"geom\")), 25832), 4326))::pg_catalog.bytea \
              FROM \"public\".\"t\" WHERE \"geom\" OPERATOR(\"gis\".&&) \
              \"gis\".ST_MakeEnvelope($1, $2, $3, $4, 0)"
         );

@@ -2,11 +2,17 @@
 
 use std::sync::Arc;
 
-use super::TableSettings;
+use super::filter::Filter;
+use super::hints::Hints;
 use super::inventory::{Column, ColumnKind, GeometryColumn, Inventory, SpatialTable};
 use super::mismatch::Mismatch;
+use super::mvt::Mvt;
 use super::names::{closest, list, position};
-use super::sql::{Rows, Shape, qualify, there_and_back};
+use super::order::parse_order;
+use super::rank::Key;
+use super::sql::{Shape, qualify, there_and_back};
+use super::statement::{Rows, Wanted};
+use super::{Encoder, TableSettings};
 use crate::tile::Crs;
 
 /// A table with one of its geometry columns, ready to be asked for tiles.
@@ -16,15 +22,20 @@ pub struct TableLayer {
     columns: Vec<Column>,
     id: Option<String>,
     definition: String,
+    /// What `order_by` says.
+    pub(super) order: Vec<Key>,
+    pub(super) hints: Hints,
     pub(super) rows: Rows,
-    pub(super) area: Area,
+    /// Where the database makes the tiles.
+    pub(super) mvt: Option<Mvt>,
+    pub(super) system: System,
     /// Only where the database has to transform.
     pub(super) transform: Option<Transform>,
 }
 
 /// How a tile's area is told to the table's index.
 #[derive(Debug)]
-pub(super) enum Area {
+pub(super) enum System {
     Mercator,
     Degrees,
     /// An envelope in another system, found by this statement.
@@ -69,6 +80,7 @@ impl TableLayer {
         }
         let id = id_column(table, settings)?;
         let columns = properties(table, settings, id.as_deref())?;
+        let order = order(table, settings)?;
         let shape = Shape {
             postgis: &inventory.postgis_schema,
             table: &table.qualified(),
@@ -78,25 +90,31 @@ impl TableLayer {
             srid,
             row_srid: if table.geometry.srid == Some(0) { 0 } else { srid },
             curves: !table.geometry.geography && can_hold_curves(&table.geometry),
+            lines_or_polygons: holds_lines_or_polygons_only(&table.geometry),
+            large: table.long_values && !table.geometry.geography,
             id: id.as_deref(),
+            unique: id.is_some() && id == table.primary_key,
             columns: &columns,
+            order: &order,
         };
-        let rows = if known { shape.plain_rows() } else { shape.degree_rows() };
+        let rows = if known { shape.cut_rows() } else { shape.degree_rows() };
         let transform = (!known)
             .then(|| Transform { plain: shape.plain_rows(), some: shape.some_in_degrees() });
-        let area = match srid {
-            srid if table.geometry.geography => Area::Geography { srid },
-            3857 => Area::Mercator,
-            4326 => Area::Degrees,
+        let system = match srid {
+            srid if table.geometry.geography => System::Geography { srid },
+            3857 => System::Mercator,
+            4326 => System::Degrees,
             _ => {
                 // The grid is transformed to the layer's system; the envelope made of it has
                 // the SRID of the rows.
-                Area::Transformed { there_and_back: there_and_back(shape.postgis, srid) }
+                System::Transformed { there_and_back: there_and_back(shape.postgis, srid) }
             }
         };
         let crs = if srid == 3857 { Crs::WebMercator } else { Crs::Wgs84 };
-        let definition = definition(&rows, srid, &columns);
-        Ok(Self { crs, columns, id, definition, rows, area, transform })
+        let mvt = (settings.encoder == Encoder::Postgis).then(|| Mvt::new(&shape));
+        let definition = definition(&rows, mvt.as_ref(), srid, &columns);
+        let hints = Hints::default();
+        Ok(Self { crs, columns, id, definition, order, hints, rows, mvt, system, transform })
     }
 
     /// Coordinate system of the rows' geometry.
@@ -125,8 +143,10 @@ impl TableLayer {
     }
 }
 
-fn definition(rows: &Rows, srid: i32, columns: &[Column]) -> String {
-    let mut text = format!("srid {srid}; {}", rows.within);
+fn definition(rows: &Rows, mvt: Option<&Mvt>, srid: i32, columns: &[Column]) -> String {
+    let sql = rows.sql(&Filter::Nothing, Wanted::default());
+    // The order is all that it doesn't show.
+    let mut text = format!("srid {srid}; {sql}; {}; {mvt:?}", rows.from.first);
     for column in columns {
         text.push_str(&format!("; {}", column.type_name));
     }
@@ -227,6 +247,25 @@ fn can_hold_curves(geometry: &GeometryColumn) -> bool {
             | "MULTISURFACE"
     );
     geometry.sampled || holds
+}
+
+fn order(table: &SpatialTable, settings: &TableSettings) -> Result<Vec<Key>, Mismatch> {
+    let Some(text) = &settings.order_by else { return Ok(Vec::new()) };
+    let order = parse_order(text).map_err(|reason| Mismatch::MalformedOrder { reason })?;
+    let key = |order: &super::order::OrderBy| {
+        let column = column(table, settings, &order.column)?;
+        Key::new(order, column).ok_or_else(|| Mismatch::NoOrder {
+            table: settings.table.clone(),
+            column: column.name.clone(),
+            type_name: column.type_name.clone(),
+        })
+    };
+    order.iter().map(key).collect()
+}
+
+fn holds_lines_or_polygons_only(geometry: &GeometryColumn) -> bool {
+    let kind = geometry.geometry_type.trim_start_matches("MULTI");
+    !geometry.sampled && matches!(kind, "LINESTRING" | "POLYGON")
 }
 
 fn holds_points_only(geometry: &GeometryColumn) -> bool {

@@ -22,6 +22,9 @@ use crate::support::tile::{Layer, decode};
 
 const ZOOMS: [u8; 9] = [0, 1, 2, 4, 7, 10, 13, 18, 24];
 
+/// Those of the other encoder, whose truth is nearly the same query.
+const FEW_ZOOMS: [u8; 3] = [0, 4, 13];
+
 /// Tables that are compared in every kind of spatial reference system.
 const SHAPES: [&str; 6] = [
     "public.countries",
@@ -57,23 +60,34 @@ fn every_fixture_table_has_the_tiles_that_postgis_makes() {
     let served: Vec<_> =
         all.iter().filter(|table| !EXCLUDED.contains(&table.name.as_str())).collect();
     assert!(served.len() > 60, "only {} tables found", served.len());
-    let server = Server::configured(&configuration(&database, &served));
-    assert_eq!(server.get("/catalog").json()["disabled"], serde_json::json!({}));
+    compare_all(&database, &served, "rows", &ZOOMS, (500, 5_000));
+    compare_all(&database, &served, "postgis", &FEW_ZOOMS, (200, 2_000));
+}
 
+/// Compares every table's tiles, of which there are at least so many with so many features.
+fn compare_all(
+    database: &Database,
+    served: &[&Table],
+    encoder: &str,
+    zooms: &[u8],
+    least: (usize, usize),
+) {
+    let server = Server::configured(&configuration(database, served, encoder));
+    assert_eq!(server.get("/catalog").json()["disabled"], serde_json::json!({}));
     let mut client = database.client();
     let (mut tiles, mut features) = (0, 0);
     let mut wrong = Vec::new();
     for (number, table) in served.iter().enumerate() {
         let repaired = repaired(&mut client, table);
-        for coord in truth::interesting_tiles(&mut client, table, &ZOOMS) {
+        for coord in truth::interesting_tiles(&mut client, table, zooms) {
             let (z, x, y) = coord;
             let path = format!("/layer{number}/{z}/{x}/{y}");
             let ours = server.tile(&path);
             let theirs = decode(&truth(&mut client, table, coord));
-            check_encoding(&ours, &path);
+            let context = format!("{encoder}, {}.{} ({path})", table.name, table.geometry);
+            check_encoding(&ours, &context);
             tiles += 1;
             features += ours.iter().map(|layer| layer.features.len()).sum::<usize>();
-            let context = format!("{}.{} ({path})", table.name, table.geometry);
             wrong.extend(
                 compare(table, &repaired, &ours, &theirs)
                     .into_iter()
@@ -81,8 +95,8 @@ fn every_fixture_table_has_the_tiles_that_postgis_makes() {
             );
         }
     }
-    println!("{tiles} tiles, {features} features compared");
-    assert!(tiles > 500 && features > 5_000, "{tiles} tiles with {features} features");
+    println!("{encoder}: {tiles} tiles, {features} features compared");
+    assert!(tiles > least.0 && features > least.1, "{tiles} tiles with {features} features");
     let shown = wrong.iter().take(40).cloned().collect::<Vec<_>>().join("\n");
     assert!(wrong.is_empty(), "{} differences:\n{shown}", wrong.len());
 }
@@ -125,13 +139,14 @@ fn variants() -> String {
     sql
 }
 
-fn configuration(database: &Database, tables: &[&Table]) -> String {
+fn configuration(database: &Database, tables: &[&Table], encoder: &str) -> String {
     let mut toml = format!("[databases.main]\nurl = \"{}\"\n", database.url);
     for (number, table) in tables.iter().enumerate() {
         let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
         let _ = write!(
             toml,
-            "[layers.layer{number}]\ntable = {}\ngeometry = {}\nmax_zoom = 24\n",
+            "[layers.layer{number}]\ntable = {}\ngeometry = {}\nmax_zoom = 24\nsimplify = 0\n\
+             min_size = 0\nencoder = \"{encoder}\"\n",
             quoted(&table.sql_name()),
             quoted(&table.geometry),
         );

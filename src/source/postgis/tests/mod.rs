@@ -1,10 +1,13 @@
 //! Against a server: `TESELA_TEST_DATABASE_URL` is the URL of a superuser on one that has PostGIS.
 
+mod budgets;
 mod catalogue;
 mod connections;
 mod discovery;
+mod distant;
 mod features;
 mod filters;
+mod small;
 mod systems;
 mod tls;
 
@@ -15,7 +18,7 @@ use tokio_postgres::{Client, NoTls};
 
 use super::*;
 use crate::source::SourceLayer;
-use crate::tile::{Crs, Feature, LayerSpec, Levels, TileCoord, Truncation, Value};
+use crate::tile::{Crs, Feature, LayerSpec, Level, Levels, TileCoord, Truncation, Value};
 
 /// A database of its own for one test, dropped with it.
 struct TestDatabase {
@@ -117,6 +120,7 @@ struct Seen {
     index: usize,
     id: Option<i64>,
     geometry: Option<Vec<u8>>,
+    rank: Vec<u8>,
     properties: Vec<(usize, String)>,
 }
 
@@ -143,7 +147,9 @@ impl TileSink for Collector {
             properties.push((key, text));
         });
         let geometry = feature.geometry().map(<[u8]>::to_vec);
-        self.rows.push(Seen { index, id: feature.id(), geometry, properties });
+        let mut rank = Vec::new();
+        feature.rank(&mut rank);
+        self.rows.push(Seen { index, id: feature.id(), geometry, rank, properties });
         if let Some(pause) = self.pause {
             std::thread::sleep(pause);
         }
@@ -209,16 +215,37 @@ async fn try_fetch(
     layers: &[&SourceLayer],
     tile: (u8, u32, u32),
 ) -> Result<Collector, SourceError> {
+    try_fetch_level(source, layers, tile, Level::default()).await
+}
+
+async fn try_fetch_level(
+    source: &PostgisSource,
+    layers: &[&SourceLayer],
+    tile: (u8, u32, u32),
+    level: Level,
+) -> Result<Collector, SourceError> {
     let tile = TileCoord::new(tile.0, tile.1, tile.2).unwrap();
-    let spec = spec(64);
+    let levels = Levels::new(level, 25, Vec::new());
+    let spec = LayerSpec { levels, ..spec(64) };
     let requests: Vec<LayerRequest<'_>> =
         layers.iter().map(|layer| LayerRequest { layer, tile, spec: &spec }).collect();
     let mut sink = Collector::default();
     let stats = source.fetch(&requests, &mut sink, deadline()).await?;
-    assert_eq!(stats.rows as usize, sink.rows.len() + sink.untransformable.len());
+    let came = sink.rows.len() + sink.untransformable.len() + sink.encoded.len();
+    assert_eq!(stats.rows as usize, came);
     Ok(sink)
 }
 
 async fn fetch(source: &PostgisSource, layer: &SourceLayer, tile: (u8, u32, u32)) -> Collector {
     try_fetch(source, &[layer], tile).await.unwrap()
+}
+
+/// A tile of a layer with a level of detail.
+async fn fetch_level(
+    source: &PostgisSource,
+    layer: &SourceLayer,
+    tile: (u8, u32, u32),
+    level: Level,
+) -> Collector {
+    try_fetch_level(source, &[layer], tile, level).await.unwrap()
 }

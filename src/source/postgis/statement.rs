@@ -1,0 +1,174 @@
+//! A layer's queries, put together for each fetch out of what was prepared with the layer.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use tokio_postgres::types::Type;
+
+use super::connection::Parameter;
+use super::distant::Cut;
+use super::filter::Filter;
+
+/// The parts of a layer's queries.
+#[derive(Clone, Debug)]
+pub(super) struct Rows {
+    /// Id, geometry, properties and the order's columns.
+    pub(super) select: String,
+    /// `select` takes the parameters of a [`Cut`].
+    pub(super) cut: bool,
+    pub(super) from: From,
+}
+
+/// Which rows a query is about, and which of them come first.
+#[derive(Clone, Debug)]
+pub(super) struct From {
+    /// Quoted and qualified.
+    pub(super) table: String,
+    /// All columns that are used, quoted.
+    pub(super) columns: String,
+    /// The condition on the geometry's index: parameters from `$1`.
+    pub(super) within: String,
+    /// Rows that have a geometry at all.
+    pub(super) present: String,
+    /// The condition that rows aren't small: `$9` and `$10`; `None` where all would be kept.
+    pub(super) not_small: Option<String>,
+    /// What rows are ordered by: the items of ORDER BY, and a column with a name of its own that
+    /// they need besides.
+    pub(super) first: String,
+    pub(super) size: Option<String>,
+}
+
+/// What is wanted of a layer's rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// The database leaves out what is small.
+    pub(super) not_small: bool,
+    pub(super) limit: Limit,
+}
+
+/// How many rows are wanted. One more than that is asked for, to see whether there are more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Limit {
+    #[default]
+    None,
+    Any(u32),
+    /// Those that come first in the layer's order.
+    First(u32),
+}
+
+impl Wanted {
+    /// The same, but in the layer's order if there is a limit.
+    pub(super) fn in_order(self) -> Self {
+        let limit = match self.limit {
+            Limit::Any(rows) => Limit::First(rows),
+            limit => limit,
+        };
+        Self { limit, ..self }
+    }
+}
+
+impl Limit {
+    /// The number; `None` for all rows.
+    pub(super) fn rows(self) -> Option<u64> {
+        match self {
+            Self::None => None,
+            Self::Any(rows) | Self::First(rows) => Some(rows.into()),
+        }
+    }
+}
+
+impl Rows {
+    /// The query for what a filter lets through.
+    pub(super) fn sql(&self, filter: &Filter, wanted: Wanted) -> Arc<str> {
+        let (select, from) = (&self.select, &self.from);
+        let condition = from.condition(filter, wanted);
+        match wanted.limit {
+            Limit::None => format!("SELECT {select} FROM {}{condition}", from.table),
+            Limit::Any(rows) => {
+                let more = u64::from(rows) + 1;
+                format!("SELECT {select} FROM {}{condition} LIMIT {more}", from.table)
+            }
+            Limit::First(rows) => format!(
+                "WITH {} SELECT {select} FROM {} AS rows",
+                from.materialized(&condition),
+                from.first(u64::from(rows) + 1),
+            ),
+        }
+        .into()
+    }
+}
+
+impl From {
+    /// WHERE and what follows; empty for all rows.
+    pub(super) fn condition(&self, filter: &Filter, wanted: Wanted) -> String {
+        let mut condition = match filter {
+            Filter::Everything if wanted.limit == Limit::None => return String::new(),
+            Filter::Everything => format!(" WHERE {}", self.present),
+            _ => format!(" WHERE {}", self.within),
+        };
+        if let (true, Some(not_small)) = (wanted.not_small, &self.not_small) {
+            // Writing to a String can't fail.
+            let _ = write!(condition, " AND {not_small}");
+        }
+        condition
+    }
+
+    /// The rows as a part of a query of its own, so that no index but the geometry's tempts the
+    /// planner: one on the order's columns would lead it through the whole world.
+    pub(super) fn materialized(&self, condition: &str) -> String {
+        let Self { table, columns, size, .. } = self;
+        let size = size.as_deref().unwrap_or_default();
+        format!("tesela AS MATERIALIZED (SELECT {columns}{size} FROM {table}{condition})")
+    }
+
+    /// The first of them.
+    pub(super) fn first(&self, rows: u64) -> String {
+        format!("(SELECT * FROM tesela ORDER BY {} LIMIT {rows})", self.first)
+    }
+}
+
+/// Values of the queries' parameters.
+#[derive(Clone, Debug)]
+pub(super) struct Values {
+    pub(super) filter: Filter,
+    pub(super) cut: Cut,
+    /// Sizes that rows must have in either direction, in the table's units, so as not to be small.
+    pub(super) sizes: [f64; 2],
+}
+
+impl Values {
+    /// The values for a query of `rows`.
+    pub(super) fn of(&self, rows: &Rows, wanted: Wanted) -> Vec<Parameter<'_>> {
+        let mut values = self.of_filter();
+        if let Filter::Envelope(_) = self.filter
+            && (rows.cut || wanted.not_small)
+        {
+            values.extend(self.cut.values().map(float));
+            values.extend(self.sizes.iter().map(float));
+        }
+        values
+    }
+
+    /// How many values the filter has.
+    pub(super) fn count(filter: &Filter) -> usize {
+        match filter {
+            Filter::Everything | Filter::Nothing => 0,
+            Filter::Polygon(_) => 1,
+            Filter::Envelope(_) => 4,
+        }
+    }
+
+    /// The values of the filter alone, with which all others begin.
+    pub(super) fn of_filter(&self) -> Vec<Parameter<'_>> {
+        match &self.filter {
+            Filter::Everything | Filter::Nothing => Vec::new(),
+            Filter::Polygon(ewkb) => vec![(ewkb, Type::BYTEA)],
+            Filter::Envelope(edges) => edges.iter().map(float).collect(),
+        }
+    }
+}
+
+/// A parameter.
+pub(super) fn float(value: &f64) -> Parameter<'_> {
+    (value, Type::FLOAT8)
+}
