@@ -52,7 +52,7 @@ pub struct LayerStats {
 pub const MAX_EXACT_ID: u64 = 1 << 53;
 
 /// Most grid units along a tile's side.
-pub const MAX_EXTENT: u32 = 1 << 16;
+pub const MAX_EXTENT: u32 = 1 << 14;
 
 /// Collects the rows of one layer of one tile.
 pub struct LayerBuilder<'s> {
@@ -134,6 +134,7 @@ impl<'s> LayerBuilder<'s> {
         if let (Some(waiting), Some(simplifier)) = (&mut self.waiting, &mut self.simplifier)
             && waiting.len() > 0
         {
+            waiting.settle();
             self.arena.rewrite(|index, encoded, out| {
                 out.append(encoded);
                 waiting.encode(index, simplifier, out);
@@ -281,9 +282,9 @@ impl<'s> LayerBuilder<'s> {
         if area == 0 {
             return None;
         }
-        match &mut self.waiting {
-            Some(waiting) => waiting.ring(&self.chain, role),
-            None => {
+        match (&mut self.waiting, &self.simplifier) {
+            (Some(waiting), Some(simplifier)) => waiting.ring(&self.chain, role, simplifier),
+            _ => {
                 draw(&self.chain, &mut self.drawn);
                 quantize::corners(&mut self.drawn);
                 self.arena.commands.ring(&self.drawn, (area > 0) != (role == Role::Outer));

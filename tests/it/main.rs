@@ -9,4 +9,6 @@ mod http;
 mod layering;
 mod lifecycle;
 mod oracle;
+mod replay;
 mod support;
+mod two_readers;
