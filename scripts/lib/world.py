@@ -70,6 +70,26 @@ def download_atlas(folder):
         }
 
 
+def download_counties(folder):
+    """The counties and the nation of us-atlas as one TopoJSON, without names."""
+    if shutil.which("npm") is None:
+        raise Failure("npm is not installed: it fetches us-atlas (Debian, Ubuntu: apt-get install npm)")
+    run(["npm", "pack", "--silent", "us-atlas@3.0.1"], cwd=folder)
+    with tarfile.open(one_file(folder, "us-atlas-*.tgz")) as archive:
+        atlas = json.load(archive.extractfile("package/counties-10m.json"))
+    objects = {
+        name: {
+            "type": "GeometryCollection",
+            "geometries": [
+                {key: geometry[key] for key in ("type", "arcs", "id") if key in geometry}
+                for geometry in atlas["objects"][name]["geometries"]
+            ],
+        }
+        for name in ("counties", "nation")
+    }
+    return {"type": "Topology", "transform": atlas["transform"], "objects": objects, "arcs": atlas["arcs"]}
+
+
 def download_cities(folder):
     """Rows (name, admin1, cc, lon, lat)."""
     pip = [sys.executable, "-m", "pip"]

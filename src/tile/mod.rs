@@ -7,6 +7,8 @@ mod clip;
 mod commands;
 pub mod compress;
 pub mod coord;
+#[cfg(test)]
+mod coverage;
 mod encode;
 mod ewkb;
 mod feature;

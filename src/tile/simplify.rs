@@ -98,6 +98,8 @@ impl Simplifier {
         let kept = chain.iter().zip(&self.keep).filter(|(_, keep)| **keep);
         out.clear();
         out.extend(kept.map(|(vertex, _)| vertex.at));
+        // A loop that returned to where it began may be gone.
+        out.dedup();
     }
 
     /// Marks what stays between `from` and `to`.
@@ -121,6 +123,7 @@ impl Simplifier {
     /// Whether no vertex but the run's own lies so near the chord that the run may have passed
     /// it on the other side.
     fn is_free(&self, run: &[Vertex], chord: &Chord, places: &Places) -> bool {
+        let region = self.lines.region(run);
         let strays = run.iter().map(|vertex| chord.distance(vertex.at.map(f64::from)));
         let farthest = strays.fold(0.0, f64::max);
         let limit = farthest / chord.scale;
@@ -139,8 +142,9 @@ impl Simplifier {
                 let point = if major == 0 { [at, across] } else { [across, at] };
                 if places.contain(point)
                     && chord.distance(point.map(f64::from)) <= farthest
-                    // Not all tiles know of the same vertices there.
-                    && !self.lines.contain(point)
+                    // The run can't have passed what lies beyond a line, and not all tiles know
+                    // of the same vertices there.
+                    && (0..2).all(|axis| point[axis] > region[axis][0] && point[axis] < region[axis][1])
                     && run.iter().all(|vertex| vertex.at != point)
                 {
                     return false;
@@ -165,6 +169,17 @@ impl Lines {
         let widest = all.windows(2).max_by_key(|pair| pair[1] - pair[0]);
         let gap = widest.map_or([0, 0], |pair| [pair[0], pair[1]]);
         Self { all, gap }
+    }
+
+    /// The lines on both axes between which all of a run lies.
+    fn region(&self, run: &[Vertex]) -> [[i32; 2]; 2] {
+        [0, 1].map(|axis| {
+            let places = run.iter().map(|vertex| vertex.at[axis]);
+            let (low, high) = places.fold((i32::MAX, i32::MIN), |(l, h), v| (l.min(v), h.max(v)));
+            let below = self.all.iter().rev().find(|line| **line <= low);
+            let above = self.all.iter().find(|line| **line >= high);
+            [*below.unwrap_or(&i32::MIN), *above.unwrap_or(&i32::MAX)]
+        })
     }
 
     #[inline]
