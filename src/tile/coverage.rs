@@ -1,12 +1,15 @@
 //! What neighbours have in common stays common: tested on a real coverage, the counties of the
 //! United States, and on generated lines across several tiles.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use geo::Validation;
 
 use proptest::prelude::*;
 use serde::Deserialize;
 
 use super::mercator::{HALF_WORLD, project};
+use super::quantize::doubled_area;
 use super::testing::*;
 use super::{Crs, LayerSpec, Level, Levels};
 
@@ -258,6 +261,44 @@ proptest! {
         let here = tile(0, 0);
         for (right, down) in [(1u32, 0u32), (0, 1), (1, 1)] {
             overlap_is_equal(&here, &tile(right, down), right as i32, down as i32);
+        }
+    }
+}
+
+/// Polygons of a feature: an outer ring, by its winding, and the holes after it.
+fn polygons(feature: &Decoded) -> Vec<geo::Polygon<f64>> {
+    let line = |ring: &Vec<[i32; 2]>| {
+        let at = |p: &[i32; 2]| (f64::from(p[0]), f64::from(p[1]));
+        geo::LineString::from(ring.iter().map(at).collect::<Vec<_>>())
+    };
+    let mut polygons: Vec<geo::Polygon<f64>> = Vec::new();
+    for ring in &feature.parts {
+        match polygons.last_mut() {
+            Some(polygon) if doubled_area(ring) < 0 => polygon.interiors_push(line(ring)),
+            _ => polygons.push(geo::Polygon::new(line(ring), vec![])),
+        }
+    }
+    polygons
+}
+
+#[test]
+fn simplification_makes_no_polygon_cross_itself() {
+    let rows = counties();
+    let crossing = |tolerance: f64, tile| -> BTreeSet<u64> {
+        let features = decode(&build(&simplified(tolerance), tile, &rows).0);
+        let crosses = |feature: &&Decoded| !polygons(feature).iter().all(Validation::is_valid);
+        // Nobody wants to wait for the nation.
+        let small = features.iter().filter(|f| f.parts.iter().map(Vec::len).sum::<usize>() < 1000);
+        small.filter(crosses).filter_map(|feature| feature.id).collect()
+    };
+    for (lon, lat) in PLACES {
+        for z in [4, 7] {
+            let tile = tile_at(z, lon, lat);
+            let snapped = crossing(0.0, tile);
+            for tolerance in [0.5, 3.0] {
+                let new: Vec<_> = crossing(tolerance, tile).difference(&snapped).copied().collect();
+                assert!(new.is_empty(), "{tile:?}, simplify {tolerance}: {new:?}");
+            }
         }
     }
 }
