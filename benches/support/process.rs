@@ -72,9 +72,13 @@ impl Process {
         format!("http://{}{path}", self.address)
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Processor time so far.
     pub fn cpu(&self) -> Duration {
-        own_cpu(self.child.id()).expect("the server is alive")
+        own_cpu(self.pid()).expect("the server is alive")
     }
 
     /// Resident memory in MB, files included.
@@ -136,7 +140,8 @@ fn ticks(count: u64) -> Duration {
     Duration::from_millis(count * 10)
 }
 
-fn own_cpu(pid: u32) -> Option<Duration> {
+/// Processor time of one process so far.
+pub fn own_cpu(pid: u32) -> Option<Duration> {
     let stat = stat(pid)?;
     Some(ticks(stat[11] + stat[12]))
 }

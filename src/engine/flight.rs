@@ -133,8 +133,7 @@ fn finish<'a>(
         }
         encoded[layer.place] = bytes;
     }
-    // A tile is a protobuf message with a repeated field: joined messages are one tile.
-    let tile = encoded.concat();
+    let tile = joined(encoded);
     timing.tile = started.elapsed();
     let started = Instant::now();
     let gzip = if tile.is_empty() { Vec::new() } else { compress::gzip(&tile) };
@@ -146,6 +145,15 @@ fn finish<'a>(
         .map(|header| Arc::new(exact(header.into_bytes())));
     let tile = CachedTile { gzip: exact(gzip), etag: exact(etag.into_bytes()), truncated };
     Made { tile, timing, stored: false }
+}
+
+/// A tile is a protobuf message with a repeated field: joined messages are one tile.
+fn joined(mut layers: Vec<Vec<u8>>) -> Vec<u8> {
+    layers.retain(|layer| !layer.is_empty());
+    match layers.len() {
+        1 => layers.swap_remove(0),
+        _ => layers.concat(),
+    }
 }
 
 /// Says once per layer that its ids are too large.

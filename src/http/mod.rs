@@ -18,5 +18,5 @@ mod tilejson;
 pub use cors::Origins;
 pub use health::{DatabaseHealth, Readiness};
 pub use router::State;
-pub use server::server;
+pub use server::{app, server};
 pub use settings::Settings;

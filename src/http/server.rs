@@ -2,13 +2,29 @@
 
 use std::net::TcpListener;
 
-use actix_web::dev::Server;
+use actix_web::body::MessageBody;
+use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, Error, HttpServer, web};
 
 use super::access_log::access_log;
 use super::cors::cors;
 use super::router::{State, routes};
+
+/// The routes with what surrounds them.
+pub fn app(
+    state: web::Data<State>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    App::new().app_data(state).wrap(from_fn(cors)).wrap(from_fn(access_log)).configure(routes)
+}
 
 /// A server on `listener`. It runs when awaited, leaves signals alone and stops through its
 /// handle.
@@ -18,15 +34,9 @@ use super::router::{State, routes};
 pub fn server(listener: TcpListener, state: State) -> std::io::Result<Server> {
     let settings = state.settings.clone();
     let state = web::Data::new(state);
-    let mut server = HttpServer::new(move || {
-        App::new()
-            .app_data(state.clone())
-            .wrap(from_fn(cors))
-            .wrap(from_fn(access_log))
-            .configure(routes)
-    })
-    .disable_signals()
-    .shutdown_timeout(settings.shutdown_grace.as_secs().max(1));
+    let mut server = HttpServer::new(move || app(state.clone()))
+        .disable_signals()
+        .shutdown_timeout(settings.shutdown_grace.as_secs().max(1));
     if let Some(workers) = settings.workers {
         server = server.workers(workers);
     }

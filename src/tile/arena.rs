@@ -35,6 +35,23 @@ pub struct Row {
 pub type Tag = (u32, u32);
 
 impl Arena {
+    pub fn clear(&mut self) {
+        self.commands.clear();
+        self.values.clear();
+        self.ranks.clear();
+        self.rows.clear();
+        self.tags.clear();
+    }
+
+    /// Bytes that there is room for.
+    pub fn capacity(&self) -> usize {
+        self.commands.capacity()
+            + self.values.capacity()
+            + self.ranks.capacity()
+            + self.rows.capacity() * size_of::<Row>()
+            + self.tags.capacity() * size_of::<Tag>()
+    }
+
     /// Makes a feature of the commands since `start`; its rank and tags follow.
     pub fn push(&mut self, id: Option<u64>, kind: Kind, size: f64, start: usize) {
         let (rank, tags) = (self.ranks.len(), self.tags.len());

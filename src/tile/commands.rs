@@ -30,6 +30,14 @@ impl Commands {
         self.cursor = [0, 0];
     }
 
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }

@@ -12,22 +12,24 @@ const BYTES: u8 = 2;
 
 /// The MVT `Tile` message that holds only this layer, features in the order of `rows`, keys and
 /// values numbered in the order of their first use.
-pub fn layer(spec: &LayerSpec, arena: &Arena, rows: &[u32]) -> Vec<u8> {
-    let mut writer = Writer::new(spec, arena);
+fn layer(spec: &LayerSpec, arena: &Arena, encoding: &mut Encoding, rows: &[u32]) -> Vec<u8> {
+    let mut writer = Writer::new(spec, arena, encoding);
     rows.iter().for_each(|row| writer.feature(arena.row(*row)));
     writer.finish()
 }
 
-/// [`layer`] in at most `limit` bytes. When that leaves features out, it takes them in the order
+/// The MVT `Tile` message that holds only this layer, in at most `limit` bytes, and the number of
+/// features in it. When that leaves features out, it takes them in the order
 /// of their rank if they have any, else the largest first, until one doesn't fit; such that no
 /// tile could hold are passed over.
 pub fn layer_within(
     spec: &LayerSpec,
     arena: &Arena,
+    encoding: &mut Encoding,
     rows: &[u32],
     limit: usize,
 ) -> (Vec<u8>, usize) {
-    let whole = layer(spec, arena, rows);
+    let whole = layer(spec, arena, encoding, rows);
     if whole.len() <= limit {
         return (whole, rows.len());
     }
@@ -36,14 +38,14 @@ pub fn layer_within(
         // Stable: features of one size stay in the order of the tile.
         by_importance.sort_by(|(_, a), (_, b)| arena.row(*b).size.total_cmp(&arena.row(*a).size));
     }
-    let mut writer = Writer::new(spec, arena);
+    let mut writer = Writer::new(spec, arena, encoding);
     let mut taken = Vec::new();
     for (place, row) in by_importance {
         writer.feature(arena.row(row));
         if writer.size() <= limit {
             taken.push((place, row));
         } else if taken.is_empty() {
-            writer = Writer::new(spec, arena);
+            writer.restart();
         } else {
             break;
         }
@@ -52,7 +54,7 @@ pub fn layer_within(
         let mut rows = taken.clone();
         rows.sort_unstable();
         let rows: Vec<u32> = rows.into_iter().map(|(_, row)| row).collect();
-        let bytes = if rows.is_empty() { Vec::new() } else { layer(spec, arena, &rows) };
+        let bytes = if rows.is_empty() { Vec::new() } else { layer(spec, arena, encoding, &rows) };
         // In another order the numbers of keys and values may take a byte more.
         if bytes.len() <= limit || taken.pop().is_none() {
             return (bytes, rows.len());
@@ -63,35 +65,56 @@ pub fn layer_within(
 /// What stands for "not used yet" among new numbers.
 const UNUSED: u32 = u32::MAX;
 
-struct Writer<'a> {
-    spec: &'a LayerSpec,
-    arena: &'a Arena,
+/// Buffers of a [`Writer`].
+#[derive(Debug, Default)]
+pub struct Encoding {
     /// `Feature` messages with their tags and lengths.
     features: Vec<u8>,
     /// New numbers by the arena's indices.
     key_numbers: Vec<u32>,
     value_numbers: Vec<u32>,
     keys: Vec<u8>,
-    key_count: u32,
     values: Vec<u8>,
-    value_count: u32,
     tags: Vec<u8>,
 }
 
+impl Encoding {
+    pub fn clear(&mut self) {
+        self.features.clear();
+        self.keys.clear();
+        self.values.clear();
+        self.key_numbers.clear();
+        self.value_numbers.clear();
+    }
+
+    /// Bytes that there is room for.
+    pub fn capacity(&self) -> usize {
+        self.features.capacity()
+            + self.values.capacity()
+            + self.value_numbers.capacity() * size_of::<u32>()
+    }
+}
+
+struct Writer<'a> {
+    spec: &'a LayerSpec,
+    arena: &'a Arena,
+    out: &'a mut Encoding,
+    key_count: u32,
+    value_count: u32,
+}
+
 impl<'a> Writer<'a> {
-    fn new(spec: &'a LayerSpec, arena: &'a Arena) -> Self {
-        Self {
-            spec,
-            arena,
-            features: Vec::with_capacity(arena.commands.len() + 24 * arena.len()),
-            key_numbers: vec![UNUSED; spec.keys.len()],
-            value_numbers: vec![UNUSED; arena.values.len()],
-            keys: Vec::new(),
-            key_count: 0,
-            values: Vec::new(),
-            value_count: 0,
-            tags: Vec::new(),
-        }
+    fn new(spec: &'a LayerSpec, arena: &'a Arena, out: &'a mut Encoding) -> Self {
+        let mut writer = Self { spec, arena, out, key_count: 0, value_count: 0 };
+        writer.restart();
+        writer
+    }
+
+    fn restart(&mut self) {
+        self.out.clear();
+        self.out.key_numbers.resize(self.spec.keys.len(), UNUSED);
+        self.out.value_numbers.resize(self.arena.values.len(), UNUSED);
+        (self.key_count, self.value_count) = (0, 0);
     }
 
     /// Section 4.2: `id` = 1, `tags` = 2, `type` = 3, `geometry` = 4.
@@ -99,16 +122,16 @@ impl<'a> Writer<'a> {
         self.number_tags(row);
         let geometry = self.arena.geometry(row);
         let id = row.id.map_or(0, |id| 1 + length(id));
-        let tags = if self.tags.is_empty() { 0 } else { field_length(self.tags.len()) };
-        let out = &mut self.features;
+        let tags = if self.out.tags.is_empty() { 0 } else { field_length(self.out.tags.len()) };
+        let out = &mut self.out.features;
         key(out, 2, BYTES);
         varint(out, (id + tags + 2 + field_length(geometry.len())) as u64);
         if let Some(id) = row.id {
             key(out, 1, 0);
             varint(out, id);
         }
-        if !self.tags.is_empty() {
-            bytes_field(out, 2, &self.tags);
+        if !self.out.tags.is_empty() {
+            bytes_field(out, 2, &self.out.tags);
         }
         let kind = match row.kind {
             Kind::Points => 1,
@@ -121,31 +144,31 @@ impl<'a> Writer<'a> {
 
     /// Section 4.4: pairs of numbers of keys and values.
     fn number_tags(&mut self, row: &Row) {
-        self.tags.clear();
+        self.out.tags.clear();
         for &(key, value) in self.arena.tags(row) {
-            let Some(number) = self.key_numbers.get_mut(key as usize) else { continue };
+            let Some(number) = self.out.key_numbers.get_mut(key as usize) else { continue };
             if *number == UNUSED {
                 *number = self.key_count;
                 self.key_count += 1;
-                bytes_field(&mut self.keys, 3, self.spec.keys[key as usize].as_bytes());
+                bytes_field(&mut self.out.keys, 3, self.spec.keys[key as usize].as_bytes());
             }
-            varint(&mut self.tags, u64::from(*number));
-            let number = &mut self.value_numbers[value as usize];
+            varint(&mut self.out.tags, u64::from(*number));
+            let number = &mut self.out.value_numbers[value as usize];
             if *number == UNUSED {
                 *number = self.value_count;
                 self.value_count += 1;
-                bytes_field(&mut self.values, 4, self.arena.values.get(value));
+                bytes_field(&mut self.out.values, 4, self.arena.values.get(value));
             }
-            varint(&mut self.tags, u64::from(*number));
+            varint(&mut self.out.tags, u64::from(*number));
         }
     }
 
     /// Section 4.1, but for features, keys and values.
     fn body_length(&self) -> usize {
         2 + field_length(self.spec.name.len())
-            + self.features.len()
-            + self.keys.len()
-            + self.values.len()
+            + self.out.features.len()
+            + self.out.keys.len()
+            + self.out.values.len()
             + 1
             + length(u64::from(self.spec.extent))
     }
@@ -163,9 +186,9 @@ impl<'a> Writer<'a> {
         varint(&mut out, self.body_length() as u64);
         out.extend_from_slice(&[15 << 3, 2]);
         bytes_field(&mut out, 1, self.spec.name.as_bytes());
-        out.extend_from_slice(&self.features);
-        out.extend_from_slice(&self.keys);
-        out.extend_from_slice(&self.values);
+        out.extend_from_slice(&self.out.features);
+        out.extend_from_slice(&self.out.keys);
+        out.extend_from_slice(&self.out.values);
         key(&mut out, 5, 0);
         varint(&mut out, u64::from(self.spec.extent));
         out

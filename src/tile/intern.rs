@@ -45,6 +45,19 @@ impl Values {
         Some(index)
     }
 
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.entries.clear();
+        self.table.clear();
+    }
+
+    /// Bytes that there is room for.
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+            + self.entries.capacity() * size_of::<Entry>()
+            + self.table.capacity() * size_of::<u32>()
+    }
+
     /// The `Value` message of an index.
     pub fn get(&self, index: u32) -> &[u8] {
         let entry = self.entries[index as usize];

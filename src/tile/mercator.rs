@@ -16,7 +16,10 @@ pub const MAX_LATITUDE: f64 = 89.9;
 #[inline]
 pub fn project(lon: f64, lat: f64) -> (f64, f64) {
     let lat = lat.clamp(-MAX_LATITUDE, MAX_LATITUDE).to_radians();
-    (lon.to_radians() * EARTH_RADIUS, lat.sin().atanh() * EARTH_RADIUS)
+    // atanh(sin(lat)); the function of that name is exact near 0 and takes twice the time, while
+    // errors here are below a nanometre there and below a micrometre at 85°.
+    let sine = lat.sin();
+    (lon.to_radians() * EARTH_RADIUS, 0.5 * ((1.0 + sine) / (1.0 - sine)).ln() * EARTH_RADIUS)
 }
 
 /// The degrees of a point in metres.

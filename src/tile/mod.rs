@@ -12,6 +12,7 @@ mod ewkb;
 mod feature;
 mod grid;
 mod intern;
+mod layer;
 mod level;
 pub mod mercator;
 mod pipeline;
@@ -19,6 +20,7 @@ mod polygons;
 #[cfg(test)]
 mod properties;
 mod quantize;
+mod scratch;
 mod shape;
 mod simplify;
 #[cfg(test)]
@@ -27,5 +29,6 @@ mod topology;
 
 pub use coord::{MAX_ZOOM, TileCoord};
 pub use feature::{Crs, Feature, Value};
+pub use layer::{LayerSpec, LayerStats, MAX_EXACT_ID, MAX_EXTENT};
 pub use level::{Level, Levels, Truncation};
-pub use pipeline::{LayerBuilder, LayerSpec, LayerStats, MAX_EXACT_ID, MAX_EXTENT};
+pub use pipeline::LayerBuilder;

@@ -1,58 +1,17 @@
 //! The steps from rows to one MVT layer: decode, project, clip, snap, simplify, encode.
 
-use super::arena::Arena;
 use super::clip::{Relation, Window};
 use super::commands::Mark;
 use super::ewkb::EwkbError;
 use super::grid::Grid;
-use super::polygons::Polygons;
 use super::quantize::{self, GridPoint, Role, Vertex};
-use super::shape::{Bounds, Kind, Part, Point, Shape};
+use super::scratch::{Lease, Scratch};
+use super::shape::{Bounds, Kind, Part};
 use super::simplify::Simplifier;
-use super::{Crs, Feature, Level, Levels, TileCoord, Truncation, encode, ewkb};
-
-/// How the rows of one layer become features; the same for all its tiles.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LayerSpec {
-    /// Name of the layer in the tile.
-    pub name: String,
-    /// Property names, by the index that [`Feature::properties`] uses.
-    pub keys: Vec<String>,
-    pub crs: Crs,
-    /// Grid units along a tile's side, up to [`MAX_EXTENT`].
-    pub extent: u32,
-    /// Grid units kept around the tile, up to the extent.
-    pub buffer: u32,
-    /// What is left out at each zoom.
-    pub levels: Levels,
-}
-
-/// What went into one layer of one tile, and what did not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LayerStats {
-    /// Features written.
-    pub features: u64,
-    /// Rows whose geometry was NULL or empty.
-    pub empty: u64,
-    /// Rows with a NaN or infinite coordinate.
-    pub not_finite: u64,
-    /// Rows whose bytes are not (E)WKB.
-    pub malformed: u64,
-    /// Rows with nothing left after clipping, snapping and simplifying.
-    pub clipped: u64,
-    /// Rows smaller than [`Level::min_size`].
-    pub small: u64,
-    /// Features with an id above [`MAX_EXACT_ID`].
-    pub large_ids: u64,
-    /// Why features were left out that the tile has a place for.
-    pub truncated: Option<Truncation>,
-}
-
-/// Largest id that JavaScript clients read exactly: 2⁵³.
-pub const MAX_EXACT_ID: u64 = 1 << 53;
-
-/// Most grid units along a tile's side.
-pub const MAX_EXTENT: u32 = 1 << 16;
+use super::{
+    Feature, LayerSpec, LayerStats, Level, MAX_EXACT_ID, MAX_EXTENT, TileCoord, Truncation, encode,
+    ewkb,
+};
 
 /// Collects the rows of one layer of one tile.
 pub struct LayerBuilder<'s> {
@@ -62,14 +21,7 @@ pub struct LayerBuilder<'s> {
     window: Window,
     simplifier: Option<Simplifier>,
     stats: LayerStats,
-    arena: Arena,
-    /// Polygons that wait for their neighbours.
-    waiting: Option<Polygons>,
-    shape: Shape,
-    placed: Vec<Point>,
-    spare: Vec<Point>,
-    chain: Vec<Vertex>,
-    drawn: Vec<GridPoint>,
+    work: Lease,
 }
 
 impl<'s> LayerBuilder<'s> {
@@ -78,21 +30,16 @@ impl<'s> LayerBuilder<'s> {
         let buffer = spec.buffer.min(extent);
         let level = spec.levels.at(tile.z());
         let grid = Grid::new(tile, extent, spec.crs);
-        let simplifies = level.simplify > 0.0;
+        let simplifier =
+            (level.simplify > 0.0).then(|| Simplifier::new(level.simplify, extent, buffer));
         Self {
             spec,
             level,
             grid,
             window: Window::new(grid.corner(), extent, buffer),
-            simplifier: simplifies.then(|| Simplifier::new(level.simplify, extent, buffer)),
+            simplifier,
             stats: LayerStats::default(),
-            arena: Arena::default(),
-            waiting: simplifies.then(Polygons::default),
-            shape: Shape::default(),
-            placed: Vec::new(),
-            spare: Vec::new(),
-            chain: Vec::new(),
-            drawn: Vec::new(),
+            work: Lease::take(),
         }
     }
 
@@ -104,51 +51,51 @@ impl<'s> LayerBuilder<'s> {
             self.stats.small += 1;
             return;
         }
-        let start = self.arena.commands.len();
-        self.arena.commands.begin();
-        let rings = self.waiting.as_ref().map_or(0, Polygons::len);
+        let start = self.work.arena.commands.len();
+        let rings = self.work.polygons.len();
+        self.work.arena.commands.begin();
         match kind {
             Kind::Points => self.points(),
             Kind::Lines => self.lines(),
             Kind::Polygons => self.polygons(),
         }
-        let waits = self.waiting.as_ref().map_or(0, Polygons::len) > rings;
-        if self.arena.commands.len() == start && !waits {
+        let Scratch { arena, polygons, .. } = &mut *self.work;
+        if arena.commands.len() == start && polygons.len() == rings {
             self.stats.clipped += 1;
             return;
         }
         let id = feature.id().and_then(|id| u64::try_from(id).ok());
-        self.arena.push(id, kind, size, start);
-        if let Some(waiting) = &mut self.waiting {
-            waiting.close_feature();
-        }
-        feature.rank(&mut self.arena.ranks);
-        self.arena.close_rank();
-        feature.properties(&mut |key, value| self.arena.tag(key, value));
+        arena.push(id, kind, size, start);
+        polygons.close_feature();
+        feature.rank(&mut arena.ranks);
+        arena.close_rank();
+        feature.properties(&mut |key, value| arena.tag(key, value));
     }
 
     /// The layer as the bytes of an MVT `Tile` message that holds only it (so that concatenated
     /// layers make a composite tile); empty when no feature is left.
     pub fn finish(mut self) -> (Vec<u8>, LayerStats) {
-        let arrived = self.arena.len();
-        if let (Some(waiting), Some(simplifier)) = (&mut self.waiting, &mut self.simplifier)
-            && waiting.len() > 0
+        let Scratch { arena, polygons, encoding, .. } = &mut *self.work;
+        let arrived = arena.len();
+        if let Some(simplifier) = &mut self.simplifier
+            && polygons.len() > 0
         {
-            self.arena.rewrite(|index, encoded, out| {
+            polygons.settle();
+            arena.rewrite(|index, encoded, out| {
                 out.append(encoded);
-                waiting.encode(index, simplifier, out);
+                polygons.encode(index, simplifier, out);
             });
         }
-        self.stats.clipped += (arrived - self.arena.len()) as u64;
-        let rows = self.arena.ordered();
-        let large = |row: &&u32| self.arena.row(**row).id.is_some_and(|id| id > MAX_EXACT_ID);
+        self.stats.clipped += (arrived - arena.len()) as u64;
+        let rows = arena.ordered();
+        let large = |row: &&u32| arena.row(**row).id.is_some_and(|id| id > MAX_EXACT_ID);
         self.stats.large_ids = rows.iter().filter(large).count() as u64;
         if rows.is_empty() {
             return (Vec::new(), self.stats);
         }
         let limit = self.level.max_tile_bytes.and_then(|limit| usize::try_from(limit).ok());
         let limit = limit.unwrap_or(usize::MAX);
-        let (bytes, written) = encode::layer_within(self.spec, &self.arena, &rows, limit);
+        let (bytes, written) = encode::layer_within(self.spec, arena, encoding, &rows, limit);
         self.stats.features = written as u64;
         if written < rows.len() {
             self.stats.truncated = Some(Truncation::MaxTileBytes);
@@ -157,9 +104,9 @@ impl<'s> LayerBuilder<'s> {
     }
 
     fn decode(&mut self, geometry: Option<&[u8]>) -> Option<Kind> {
-        let kind = match geometry.map(|bytes| ewkb::read(bytes, &mut self.shape)) {
+        let kind = match geometry.map(|bytes| ewkb::read(bytes, &mut self.work.shape)) {
             None => None,
-            Some(Ok(())) => self.shape.kind(),
+            Some(Ok(())) => self.work.shape.kind(),
             Some(Err(EwkbError::NotFinite)) => {
                 self.stats.not_finite += 1;
                 return None;
@@ -176,7 +123,7 @@ impl<'s> LayerBuilder<'s> {
     /// The larger side of the row's box, in grid units.
     fn size(&self) -> f64 {
         let mut all = Bounds::EMPTY;
-        for part in self.shape.parts() {
+        for part in self.work.shape.parts() {
             all.grow(part.bounds.min);
             all.grow(part.bounds.max);
         }
@@ -185,20 +132,22 @@ impl<'s> LayerBuilder<'s> {
     }
 
     fn points(&mut self) {
-        self.drawn.clear();
-        for part in self.shape.parts() {
-            let placed = self.shape.points(part).iter().map(|&point| self.grid.place(point));
+        let Scratch { arena, shape, drawn, .. } = &mut *self.work;
+        drawn.clear();
+        for part in shape.parts() {
+            let placed = shape.points(part).iter().map(|&point| self.grid.place(point));
             let inside = placed.filter(|&point| self.window.contains(point));
-            self.drawn.extend(inside.map(|point| self.grid.snap(point).at));
+            drawn.extend(inside.map(|point| self.grid.snap(point).at));
         }
-        if self.drawn.len() > 1 {
-            quantize::deduplicate(&mut self.drawn);
+        if drawn.len() > 1 {
+            quantize::deduplicate(drawn);
         }
-        self.arena.commands.points(&self.drawn);
+        arena.commands.points(drawn);
     }
 
     fn lines(&mut self) {
-        let Self { shape, grid, window, arena, placed, spare, chain, drawn, simplifier, .. } = self;
+        let Self { grid, window, simplifier, work, .. } = self;
+        let Scratch { arena, shape, placed, spare, chain, drawn, .. } = &mut **work;
         let mut keep = |chain: &[Vertex]| {
             match simplifier {
                 Some(simplifier) => simplifier.line(chain, drawn),
@@ -232,8 +181,8 @@ impl<'s> LayerBuilder<'s> {
     fn polygons(&mut self) {
         // Where the current polygon starts and its area; `None` once it is gone, holes and all.
         let mut outer: Option<(RingMark, u64)> = None;
-        for index in 0..self.shape.parts().len() {
-            let part = self.shape.parts()[index];
+        for index in 0..self.work.shape.parts().len() {
+            let part = self.work.shape.parts()[index];
             if !part.hole {
                 outer = None;
             } else if outer.is_none() {
@@ -259,7 +208,8 @@ impl<'s> LayerBuilder<'s> {
     /// Leaves in `chain` what the window has of a ring, open and snapped. False if that is
     /// nothing for sure.
     fn cut_ring(&mut self, part: &Part) -> bool {
-        let Self { shape, grid, window, placed, spare, chain, .. } = self;
+        let Self { grid, window, work, .. } = self;
+        let Scratch { shape, placed, spare, chain, .. } = &mut **work;
         let bounds = grid.place_bounds(&part.bounds);
         match window.relation(&bounds) {
             Relation::Outside => return false,
@@ -277,31 +227,29 @@ impl<'s> LayerBuilder<'s> {
 
     /// Keeps the ring in `chain` and returns twice its area; `None` if it has none.
     fn keep_ring(&mut self, role: Role) -> Option<u64> {
-        let area = quantize::doubled_area(&self.chain);
+        let Scratch { arena, polygons, chain, drawn, .. } = &mut *self.work;
+        let area = quantize::doubled_area(chain);
         if area == 0 {
             return None;
         }
-        match &mut self.waiting {
-            Some(waiting) => waiting.ring(&self.chain, role),
+        match &self.simplifier {
+            Some(simplifier) => polygons.ring(chain, role, simplifier),
             None => {
-                draw(&self.chain, &mut self.drawn);
-                quantize::corners(&mut self.drawn);
-                self.arena.commands.ring(&self.drawn, (area > 0) != (role == Role::Outer));
+                draw(chain, drawn);
+                quantize::corners(drawn);
+                arena.commands.ring(drawn, (area > 0) != (role == Role::Outer));
             }
         }
         Some(area.unsigned_abs())
     }
 
     fn ring_mark(&self) -> RingMark {
-        let rings = self.waiting.as_ref().map_or(0, Polygons::len);
-        RingMark { commands: self.arena.commands.mark(), rings }
+        RingMark { commands: self.work.arena.commands.mark(), rings: self.work.polygons.len() }
     }
 
     fn rewind(&mut self, mark: RingMark) {
-        self.arena.commands.rewind(mark.commands);
-        if let Some(waiting) = &mut self.waiting {
-            waiting.truncate(mark.rings);
-        }
+        self.work.arena.commands.rewind(mark.commands);
+        self.work.polygons.truncate(mark.rings);
     }
 }
 
@@ -320,6 +268,7 @@ struct RingMark {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Crs;
     use super::super::testing::*;
     use super::*;
 

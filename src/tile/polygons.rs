@@ -3,27 +3,49 @@
 use super::commands::Commands;
 use super::quantize::{self, GridPoint, Role, Vertex};
 use super::simplify::Simplifier;
-use super::topology::Topology;
+use super::topology::{Passages, Places};
 
 /// The snapped rings of a layer's features.
 #[derive(Debug, Default)]
 pub struct Polygons {
     vertices: Vec<Vertex>,
+    /// Of each vertex, whether it stays.
+    stays: Vec<bool>,
     rings: Vec<Ring>,
     /// For each feature, where its rings end.
     features: Vec<usize>,
-    topology: Topology,
+    /// The vertices that need not stay.
+    passages: Passages,
+    /// All vertices, if any of them need not stay.
+    places: Places,
     ring: Vec<Vertex>,
     drawn: Vec<GridPoint>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Ring {
+    start: usize,
     end: usize,
     role: Role,
 }
 
 impl Polygons {
+    pub fn clear(&mut self) {
+        self.vertices.clear();
+        self.stays.clear();
+        self.rings.clear();
+        self.features.clear();
+        self.passages.clear();
+    }
+
+    /// Bytes that there is room for.
+    pub fn capacity(&self) -> usize {
+        self.vertices.capacity() * (size_of::<Vertex>() + size_of::<bool>())
+            + self.rings.capacity() * size_of::<Ring>()
+            + self.passages.capacity()
+            + self.places.capacity()
+    }
+
     /// Rings so far.
     pub fn len(&self) -> usize {
         self.rings.len()
@@ -31,21 +53,50 @@ impl Polygons {
 
     /// Adds a ring, open and without repeated points, to the current feature. The first one of
     /// each polygon is an outer one.
-    pub fn ring(&mut self, vertices: &[Vertex], role: Role) {
+    pub fn ring(&mut self, vertices: &[Vertex], role: Role, simplifier: &Simplifier) {
+        let start = self.vertices.len();
         self.vertices.extend_from_slice(vertices);
-        self.rings.push(Ring { end: self.vertices.len(), role });
-        self.topology.ring(vertices);
+        self.rings.push(Ring { start, end: self.vertices.len(), role });
+        for (at, [before, after]) in passages(vertices) {
+            let stays = simplifier.stays(before, at, after);
+            self.stays.push(stays);
+            if !stays {
+                self.passages.add(at, [before, after]);
+            }
+        }
     }
 
     /// Forgets all rings from the given one on.
     pub fn truncate(&mut self, ring: usize) {
         self.rings.truncate(ring);
-        self.vertices.truncate(self.rings.last().map_or(0, |ring| ring.end));
+        let length = self.rings.last().map_or(0, |ring| ring.end);
+        self.vertices.truncate(length);
+        self.stays.truncate(length);
     }
 
     /// The next ring belongs to another feature.
     pub fn close_feature(&mut self) {
         self.features.push(self.rings.len());
+    }
+
+    /// All rings are there: finds out where they meet. What meets others stays.
+    pub fn settle(&mut self) {
+        if self.passages.is_empty() {
+            return;
+        }
+        for ring in &self.rings {
+            let stays = &self.stays[ring.start..ring.end];
+            let passages = passages(&self.vertices[ring.start..ring.end]).zip(stays);
+            for ((at, neighbours), _) in passages.filter(|(_, stays)| **stays) {
+                self.passages.touch(at, neighbours);
+            }
+        }
+        for (vertex, stays) in self.vertices.iter().zip(&mut self.stays) {
+            *stays = *stays || self.passages.is_junction(vertex.at);
+        }
+        if self.stays.contains(&false) {
+            self.places.replace(self.vertices.iter().map(|vertex| vertex.at));
+        }
     }
 
     /// Simplifies the polygons of a feature and appends what is left of them.
@@ -54,22 +105,48 @@ impl Polygons {
         let mut has_outer = false;
         out.begin();
         for index in first..self.features[feature] {
-            let Ring { end, role } = self.rings[index];
-            let start = if index == 0 { 0 } else { self.rings[index - 1].end };
+            let role = self.rings[index].role;
             if role == Role::Inner && !has_outer {
                 continue;
             }
-            self.ring.clear();
-            self.ring.extend_from_slice(&self.vertices[start..end]);
-            simplifier.ring(&mut self.ring, &self.topology, &mut self.drawn);
-            let area = quantize::doubled_area(&self.drawn);
+            let drawn = self.simplified(index, simplifier);
+            let area = quantize::doubled_area(drawn);
             if area != 0 {
-                quantize::corners(&mut self.drawn);
-                out.ring(&self.drawn, (area > 0) != (role == Role::Outer));
+                quantize::corners(drawn);
+                out.ring(drawn, (area > 0) != (role == Role::Outer));
             }
             if role == Role::Outer {
                 has_outer = area != 0;
             }
         }
     }
+
+    /// What is left of a ring once all have settled.
+    pub(super) fn simplified(
+        &mut self,
+        ring: usize,
+        simplifier: &mut Simplifier,
+    ) -> &mut Vec<GridPoint> {
+        let Ring { start, end, .. } = self.rings[ring];
+        let (vertices, stays) = (&self.vertices[start..end], &self.stays[start..end]);
+        self.drawn.clear();
+        if stays.iter().all(|stays| *stays) {
+            self.drawn.extend(vertices.iter().map(|vertex| vertex.at));
+        } else {
+            self.ring.clear();
+            self.ring.extend_from_slice(vertices);
+            simplifier.ring(&mut self.ring, stays, &self.places, &mut self.drawn);
+        }
+        &mut self.drawn
+    }
+}
+
+/// Each vertex of an open ring with its two neighbours.
+fn passages(ring: &[Vertex]) -> impl Iterator<Item = (GridPoint, [GridPoint; 2])> {
+    let last = ring.len().saturating_sub(1);
+    ring.iter().enumerate().map(move |(index, vertex)| {
+        let before = if index == 0 { last } else { index - 1 };
+        let after = if index == last { 0 } else { index + 1 };
+        (vertex.at, [ring[before].at, ring[after].at])
+    })
 }

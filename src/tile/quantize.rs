@@ -1,7 +1,7 @@
 //! Points of the tile's grid, and throwing away what snapping to it made redundant.
 //!
 //! Section numbers are those of the Mapbox Vector Tile Specification 2.1. Coordinates are within
-//! 2¹⁸ units, so that products of their differences fit into 64 bits with room to spare.
+//! 2¹⁶ units, so that products of their differences fit into 64 bits with room to spare.
 
 /// A point of the tile's grid.
 pub type GridPoint = [i32; 2];

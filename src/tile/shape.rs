@@ -61,6 +61,11 @@ impl Shape {
         &self.points[part.start..part.end]
     }
 
+    /// Points that there is room for.
+    pub(super) fn capacity(&self) -> usize {
+        self.points.capacity()
+    }
+
     pub(super) fn clear(&mut self) {
         self.kind = None;
         self.points.clear();

@@ -3,8 +3,8 @@
 //! Ramer (1972), Douglas and Peucker (1973), between vertices that always stay:
 //!
 //! ```text
-//!      ●───────────╌╌╌╌╌╌╌╌╌╌╌─╮     ● stays: an end, a junction of rings, or a place on a line
-//!       ╲__·    ·___        ╱  ╎       where a neighbour's box ends (see `clip`)
+//!      ●───────────╌╌╌╌╌╌╌╌╌╌╌─╮     ● stays: an end, a sharp corner, a junction of rings, or a
+//!       ╲__·    ·___        ╱  ╎       place on a line where a neighbour's box ends (see `clip`)
 //!           `╶─╴`  `──o───´    ╎     o stays: the furthest from the chord ●●, beyond the tolerance
 //!                              ●     · goes
 //! ```
@@ -19,14 +19,15 @@
 
 use super::clip;
 use super::quantize::{GridPoint, Vertex};
-use super::topology::Topology;
+use super::topology::Places;
 
 /// Simplifies the lines and rings of one layer of one tile.
 #[derive(Debug)]
 pub struct Simplifier {
     /// The square of the tolerance.
     limit: f64,
-    lines: Vec<i32>,
+    lines: Lines,
+    /// Of each vertex, whether it stays.
     keep: Vec<bool>,
     runs: Vec<(usize, usize)>,
 }
@@ -34,66 +35,73 @@ pub struct Simplifier {
 impl Simplifier {
     /// For a tile's grid; `tolerance` in its units.
     pub fn new(tolerance: f64, extent: u32, buffer: u32) -> Self {
-        Self {
-            limit: tolerance * tolerance,
-            lines: clip::lines(extent, buffer),
-            keep: Vec::new(),
-            runs: Vec::new(),
-        }
+        let lines = Lines::new(extent, buffer);
+        Self { limit: tolerance * tolerance, lines, keep: Vec::new(), runs: Vec::new() }
     }
 
     /// Replaces what is in `out` by what stays of a line. Its ends stay.
     pub fn line(&mut self, line: &[Vertex], out: &mut Vec<GridPoint>) {
+        let mut keep = std::mem::take(&mut self.keep);
+        keep.clear();
+        keep.push(true);
+        keep.extend(line.windows(3).map(|at| self.stays(at[0].at, at[1].at, at[2].at)));
+        keep.push(true);
+        keep.truncate(line.len());
+        self.keep = keep;
         self.simplify(line, None, out);
     }
 
-    /// Replaces what is in `out` by what stays of an open ring that is part of `topology`, which
-    /// may start elsewhere and may have collapsed. The ring comes back closed.
-    pub fn ring(&mut self, ring: &mut Vec<Vertex>, topology: &Topology, out: &mut Vec<GridPoint>) {
+    /// Whether a vertex stays whatever comes before and after its neighbours: it lies on a line,
+    /// or is so sharp a corner that no chord past it could replace it.
+    #[inline]
+    pub fn stays(&self, before: GridPoint, at: GridPoint, after: GridPoint) -> bool {
+        let chord = Chord::new(before, after);
+        chord.distance(at.map(f64::from)) > 4.0 * self.limit * chord.scale || self.lines.contain(at)
+    }
+
+    /// Replaces what is in `out` by what stays of an open ring: the vertices for which `stays` is
+    /// set, and those that are needed between them. The ring may start elsewhere afterwards, and
+    /// may collapse. `places` are the vertices of all rings.
+    pub fn ring(
+        &mut self,
+        ring: &mut Vec<Vertex>,
+        stays: &[bool],
+        places: &Places,
+        out: &mut Vec<GridPoint>,
+    ) {
         out.clear();
-        let stays = |vertex: &Vertex| self.on_line(vertex.at) || topology.is_junction(vertex.at);
-        let anchor = ring.iter().position(stays);
-        // A ring that meets no other starts at a vertex that all its copies agree on.
+        let first = stays.iter().position(|stays| *stays);
+        // A ring without such a vertex starts at one that all its copies agree on.
         let least = || ring.iter().enumerate().min_by_key(|(_, vertex)| vertex.at);
-        let Some(start) = anchor.or_else(|| least().map(|(index, _)| index)) else { return };
+        let Some(start) = first.or_else(|| least().map(|(index, _)| index)) else { return };
         ring.rotate_left(start);
         ring.push(ring[0]);
-        self.simplify(ring, Some(topology), out);
+        self.keep.clear();
+        self.keep.extend_from_slice(stays);
+        self.keep.rotate_left(start);
+        self.keep.push(true);
+        self.simplify(ring, Some(places), out);
         out.pop();
     }
 
-    fn on_line(&self, [x, y]: GridPoint) -> bool {
-        self.lines.contains(&x) || self.lines.contains(&y)
-    }
-
-    fn simplify(
-        &mut self,
-        chain: &[Vertex],
-        topology: Option<&Topology>,
-        out: &mut Vec<GridPoint>,
-    ) {
-        self.keep.clear();
-        self.keep.resize(chain.len(), false);
+    /// Adds to `keep` what has to stay between the ends and the vertices that it holds already.
+    fn simplify(&mut self, chain: &[Vertex], places: Option<&Places>, out: &mut Vec<GridPoint>) {
         let Some(last) = chain.len().checked_sub(1) else { return out.clear() };
-        let mut from = 0;
-        for (index, vertex) in chain.iter().enumerate().skip(1) {
-            let stays = index == last
-                || self.on_line(vertex.at)
-                || topology.is_some_and(|topology| topology.is_junction(vertex.at));
-            if stays {
-                self.run(chain, from, index, topology);
-                from = index;
-            }
-        }
         (self.keep[0], self.keep[last]) = (true, true);
+        let mut from = 0;
+        while from < last {
+            let rest = &self.keep[from + 1..];
+            let to = from + 1 + rest.iter().position(|stays| *stays).unwrap_or_default();
+            self.run(chain, from, to, places);
+            from = to;
+        }
         let kept = chain.iter().zip(&self.keep).filter(|(_, keep)| **keep);
         out.clear();
         out.extend(kept.map(|(vertex, _)| vertex.at));
     }
 
-    /// Marks what stays between `from` and `to`, and `to` itself.
-    fn run(&mut self, chain: &[Vertex], from: usize, to: usize, topology: Option<&Topology>) {
-        self.keep[to] = true;
+    /// Marks what stays between `from` and `to`.
+    fn run(&mut self, chain: &[Vertex], from: usize, to: usize, places: Option<&Places>) {
         self.runs.push((from, to));
         while let Some((from, to)) = self.runs.pop() {
             if to < from + 2 {
@@ -102,8 +110,8 @@ impl Simplifier {
             let chord = Chord::new(chain[from].at, chain[to].at);
             let (furthest, distance) = chord.furthest(&chain[from + 1..to]);
             let furthest = from + 1 + furthest;
-            let is_free = |topology| self.is_free(&chain[from..=to], &chord, topology);
-            if distance > self.limit || !topology.is_none_or(is_free) {
+            let is_free = |places| self.is_free(&chain[from..=to], &chord, places);
+            if distance > self.limit * chord.scale || !places.is_none_or(is_free) {
                 self.keep[furthest] = true;
                 self.runs.extend([(from, furthest), (furthest, to)]);
             }
@@ -112,9 +120,10 @@ impl Simplifier {
 
     /// Whether no vertex but the run's own lies so near the chord that the run may have passed
     /// it on the other side.
-    fn is_free(&self, run: &[Vertex], chord: &Chord, topology: &Topology) -> bool {
+    fn is_free(&self, run: &[Vertex], chord: &Chord, places: &Places) -> bool {
         let strays = run.iter().map(|vertex| chord.distance(vertex.at.map(f64::from)));
-        let limit = strays.fold(0.0, f64::max);
+        let farthest = strays.fold(0.0, f64::max);
+        let limit = farthest / chord.scale;
         let reach = limit.sqrt() as i32;
         let [a, c] = [chord.a, chord.c];
         let major = usize::from((c[0] - a[0]).abs() < (c[1] - a[1]).abs());
@@ -128,10 +137,10 @@ impl Simplifier {
             let middle = f64::from(a[minor]) + slope * f64::from(at - a[major]);
             for across in (middle - width).ceil() as i32..=(middle + width).floor() as i32 {
                 let point = if major == 0 { [at, across] } else { [across, at] };
-                if topology.has(point)
-                    && chord.distance(point.map(f64::from)) <= limit
+                if places.contain(point)
+                    && chord.distance(point.map(f64::from)) <= farthest
                     // Not all tiles know of the same vertices there.
-                    && !self.on_line(point)
+                    && !self.lines.contain(point)
                     && run.iter().all(|vertex| vertex.at != point)
                 {
                     return false;
@@ -142,39 +151,61 @@ impl Simplifier {
     }
 }
 
+/// Where boxes of tiles end, see [`clip::lines`].
+#[derive(Debug)]
+struct Lines {
+    all: Vec<i32>,
+    /// The widest gap between two of them: nearly all vertices lie there.
+    gap: [i32; 2],
+}
+
+impl Lines {
+    fn new(extent: u32, buffer: u32) -> Self {
+        let all = clip::lines(extent, buffer);
+        let widest = all.windows(2).max_by_key(|pair| pair[1] - pair[0]);
+        let gap = widest.map_or([0, 0], |pair| [pair[0], pair[1]]);
+        Self { all, gap }
+    }
+
+    #[inline]
+    fn contain(&self, [x, y]: GridPoint) -> bool {
+        let [low, high] = self.gap;
+        let is_clear = x > low && x < high && y > low && y < high;
+        !is_clear && (self.all.contains(&x) || self.all.contains(&y))
+    }
+}
+
 /// The segment that is to replace a run, its ends in an order of their own.
 struct Chord {
     a: GridPoint,
     c: GridPoint,
     step: [f64; 2],
-    length: f64,
+    /// The square of its length; 1 where that is 0.
+    scale: f64,
 }
 
 impl Chord {
     fn new(a: GridPoint, c: GridPoint) -> Self {
         let (a, c) = if a <= c { (a, c) } else { (c, a) };
         let step = [f64::from(c[0] - a[0]), f64::from(c[1] - a[1])];
-        Self { a, c, step, length: step[0] * step[0] + step[1] * step[1] }
+        Self { a, c, step, scale: (step[0] * step[0] + step[1] * step[1]).max(1.0) }
     }
 
-    /// The square of a point's distance.
+    /// The square of a point's distance, times `scale`.
     #[inline]
     fn distance(&self, point: [f64; 2]) -> f64 {
         let from = |end: GridPoint| [point[0] - f64::from(end[0]), point[1] - f64::from(end[1])];
         let [x, y] = from(self.a);
         let along = x * self.step[0] + y * self.step[1];
-        if along <= 0.0 {
-            return x * x + y * y;
+        if along > 0.0 && along < self.scale {
+            let across = x * self.step[1] - y * self.step[0];
+            return across * across;
         }
-        if along >= self.length {
-            let [x, y] = from(self.c);
-            return x * x + y * y;
-        }
-        let across = x * self.step[1] - y * self.step[0];
-        across * (across / self.length)
+        let [x, y] = if along <= 0.0 { [x, y] } else { from(self.c) };
+        (x * x + y * y) * self.scale
     }
 
-    /// The vertex that was furthest away, and the square of its distance. Among several it's the
+    /// The vertex that was furthest away, and its [`distance`](Self::distance). Among several it's the
     /// least by its place on the grid.
     fn furthest(&self, vertices: &[Vertex]) -> (usize, f64) {
         let mut best = (0, -1.0);
@@ -191,6 +222,8 @@ impl Chord {
 
 #[cfg(test)]
 mod tests {
+    use super::super::polygons::Polygons;
+    use super::super::quantize::Role;
     use super::*;
 
     fn line(tolerance: f64, points: &[GridPoint]) -> Vec<GridPoint> {
@@ -204,15 +237,11 @@ mod tests {
     }
 
     fn rings(tolerance: f64, rings: &[&[GridPoint]]) -> Vec<Vec<GridPoint>> {
-        let mut topology = Topology::default();
-        rings.iter().for_each(|ring| topology.ring(&vertices(ring)));
         let mut simplifier = Simplifier::new(tolerance, 4096, 64);
-        let simplified = rings.iter().map(|ring| {
-            let mut out = Vec::new();
-            simplifier.ring(&mut vertices(ring), &topology, &mut out);
-            out
-        });
-        simplified.collect()
+        let mut polygons = Polygons::default();
+        rings.iter().for_each(|ring| polygons.ring(&vertices(ring), Role::Outer, &simplifier));
+        polygons.settle();
+        (0..rings.len()).map(|ring| polygons.simplified(ring, &mut simplifier).to_vec()).collect()
     }
 
     #[test]

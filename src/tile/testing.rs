@@ -1,10 +1,13 @@
 //! What the tile engine's tests share: a writer for WKB and a reader for MVT that accepts
 //! nothing that the specification (2.1) does not.
+//!
+//! `fuzz/` includes this file too, so it uses what is public only.
 
-use super::quantize::{GridPoint, doubled_area};
 use super::{Crs, Feature, LayerBuilder, LayerSpec, LayerStats, Levels, TileCoord, Value};
 
 pub type P = (f64, f64);
+
+type GridPoint = [i32; 2];
 
 pub fn header(code: u32) -> Vec<u8> {
     let mut out = vec![1];
@@ -214,6 +217,14 @@ fn commands(data: &[u64]) -> Vec<Vec<GridPoint>> {
         last = id;
     }
     parts
+}
+
+/// Twice the area; positive for outer rings (section 4.3.4.4).
+fn doubled_area(ring: &[GridPoint]) -> i128 {
+    let cross = |a: &GridPoint, b: &GridPoint| {
+        i128::from(a[0]) * i128::from(b[1]) - i128::from(b[0]) * i128::from(a[1])
+    };
+    ring.iter().zip(ring.iter().cycle().skip(1)).map(|(a, b)| cross(a, b)).sum()
 }
 
 enum Field<'a> {

@@ -1,4 +1,4 @@
-//! Where the rings of a layer meet.
+//! Where the rings of a layer pass, and where they meet.
 //!
 //! A vertex at which every ring that passes has the same two neighbours lies inside a border;
 //! one where they differ is a junction, and a border ends there:
@@ -11,139 +11,184 @@
 //!          c
 //! ```
 
-use super::quantize::{GridPoint, Vertex};
+use super::quantize::GridPoint;
 
-/// Coordinates are held to 18 bits, so that a point and what is known of it are one word.
-const BIAS: i32 = 1 << 16;
-const BITS: u32 = 18;
-/// The lower bits of a slot: a digest of the neighbours, and whether they differed once.
-const DIGEST_BITS: u32 = 27;
-const JUNCTION: u64 = 1 << DIGEST_BITS;
+/// Coordinates are held to 16 bits, so that a point is half a word.
+const BIAS: i32 = 1 << 14;
+const JUNCTION: u64 = 1 << 31;
 
-/// The vertices of all rings of a layer: an open-addressed table, empty slots are 0.
+/// Vertices with a digest of their neighbours: an open-addressed table, empty slots are 0.
 #[derive(Debug, Default)]
-pub struct Topology {
+pub struct Passages {
+    /// The point in the upper half, the digest in 31 bits, and whether digests differed once.
     slots: Vec<u64>,
     count: usize,
 }
 
-impl Topology {
-    /// Adds a ring, open and without repeated vertices. Coordinates are within 2¹⁶ units of the
-    /// tile.
-    pub fn ring(&mut self, ring: &[Vertex]) {
-        let needed = (self.count + ring.len()) * 2;
-        if needed > self.slots.len() {
-            self.grow(needed.next_power_of_two().max(1 << 10));
-        }
-        let [first, .., last] = ring else { return };
-        let mut previous = last.at;
-        for (index, vertex) in ring.iter().enumerate() {
-            let next = ring.get(index + 1).unwrap_or(first);
-            self.visit(vertex.at, digest(previous, next.at));
-            previous = vertex.at;
+impl Passages {
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    pub fn clear(&mut self) {
+        if self.count > 0 {
+            self.slots.fill(0);
+            self.count = 0;
         }
     }
 
-    fn visit(&mut self, point: GridPoint, digest: u64) {
-        let key = key(point);
-        let at = self.find(key);
-        let slot = &mut self.slots[at];
-        if *slot == 0 {
-            *slot = key << (DIGEST_BITS + 1) | digest;
+    /// Bytes that there is room for.
+    pub fn capacity(&self) -> usize {
+        self.slots.capacity() * size_of::<u64>()
+    }
+
+    /// A ring passes `point` on its way from one neighbour to the other.
+    pub fn add(&mut self, point: GridPoint, neighbours: [GridPoint; 2]) {
+        if (self.count + 1) * 2 > self.slots.len() {
+            self.grow();
+        }
+        let at = self.find(key(point));
+        if self.slots[at] == 0 {
+            self.slots[at] = u64::from(key(point)) << 32 | digest(neighbours);
             self.count += 1;
-        } else if (*slot ^ digest) & (JUNCTION - 1) != 0 {
-            *slot |= JUNCTION;
+        } else {
+            self.meet(at, neighbours);
+        }
+    }
+
+    /// The same, but only if it is known that another passes there.
+    pub fn touch(&mut self, point: GridPoint, neighbours: [GridPoint; 2]) {
+        if self.count > 0 {
+            let at = self.find(key(point));
+            if self.slots[at] != 0 {
+                self.meet(at, neighbours);
+            }
+        }
+    }
+
+    fn meet(&mut self, at: usize, neighbours: [GridPoint; 2]) {
+        if (self.slots[at] ^ digest(neighbours)) & (JUNCTION - 1) != 0 {
+            self.slots[at] |= JUNCTION;
         }
     }
 
     /// Whether rings with different neighbours meet at `point`.
     pub fn is_junction(&self, point: GridPoint) -> bool {
-        !self.slots.is_empty() && self.slots[self.find(key(point))] & JUNCTION != 0
-    }
-
-    /// Whether a ring has a vertex at `point`.
-    pub fn has(&self, point: GridPoint) -> bool {
-        !self.slots.is_empty() && self.slots[self.find(key(point))] != 0
+        self.count > 0 && self.slots[self.find(key(point))] & JUNCTION != 0
     }
 
     /// The slot that holds `key`, or the empty one where it belongs.
     #[inline]
-    fn find(&self, key: u64) -> usize {
-        let mask = self.slots.len() - 1;
-        // Fibonacci hashing: neighbouring points land far apart.
-        let mut at = (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize & mask;
-        while self.slots[at] != 0 && self.slots[at] >> (DIGEST_BITS + 1) != key {
-            at = (at + 1) & mask;
-        }
-        at
+    fn find(&self, key: u32) -> usize {
+        find(&self.slots, key, |slot| (slot >> 32) as u32)
     }
 
-    fn grow(&mut self, size: usize) {
+    fn grow(&mut self) {
+        let size = (self.slots.len() * 4).max(1 << 10);
         let old = std::mem::replace(&mut self.slots, vec![0; size]);
         for slot in old.into_iter().filter(|slot| *slot != 0) {
-            let at = self.find(slot >> (DIGEST_BITS + 1));
+            let at = self.find((slot >> 32) as u32);
             self.slots[at] = slot;
         }
     }
 }
 
-/// Never 0, since biased coordinates are positive.
-#[inline]
-fn key([x, y]: GridPoint) -> u64 {
-    let biased = |v: i32| u64::from((v + BIAS + 1) as u32) & ((1 << BITS) - 1);
-    biased(x) << BITS | biased(y)
+/// A set of points.
+#[derive(Debug, Default)]
+pub struct Places {
+    slots: Vec<u32>,
 }
 
-/// The same for both orders of the neighbours. Two pairs in a hundred million share one, which
-/// would cost a junction its place by less than the tolerance.
+impl Places {
+    /// Holds these points and no others.
+    pub fn replace(&mut self, points: impl ExactSizeIterator<Item = GridPoint>) {
+        let size = (points.len() * 2).next_power_of_two();
+        self.slots.clear();
+        self.slots.resize(size, 0);
+        for point in points {
+            let key = key(point);
+            let at = find(&self.slots, key, |slot| slot);
+            self.slots[at] = key;
+        }
+    }
+
+    /// Bytes that there is room for.
+    pub fn capacity(&self) -> usize {
+        self.slots.capacity() * size_of::<u32>()
+    }
+
+    #[inline]
+    pub fn contain(&self, point: GridPoint) -> bool {
+        let key = key(point);
+        !self.slots.is_empty() && self.slots[find(&self.slots, key, |slot| slot)] == key
+    }
+}
+
+/// Linear probing; there is always an empty slot.
 #[inline]
-fn digest(a: GridPoint, b: GridPoint) -> u64 {
-    let mix = |point| key(point).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+fn find<S: Copy>(slots: &[S], key: u32, key_of: impl Fn(S) -> u32) -> usize {
+    let mask = slots.len() - 1;
+    // Fibonacci hashing: neighbouring points land far apart.
+    let mut at = (u64::from(key).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize & mask;
+    while key_of(slots[at]) != 0 && key_of(slots[at]) != key {
+        at = (at + 1) & mask;
+    }
+    at
+}
+
+/// Never 0, since biased coordinates are positive.
+#[inline]
+fn key([x, y]: GridPoint) -> u32 {
+    let biased = |v: i32| (v + BIAS + 1) as u32 & 0xFFFF;
+    biased(x) << 16 | biased(y)
+}
+
+/// The same for both orders of the neighbours. One pair of pairs in two thousand million shares
+/// a digest, which would move the end of a border by no more than the tolerance.
+#[inline]
+fn digest([a, b]: [GridPoint; 2]) -> u64 {
+    let mix = |point| u64::from(key(point)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
     let sum = mix(a).wrapping_add(mix(b));
-    (sum ^ (sum >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - DIGEST_BITS)
+    (sum ^ (sum >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn vertices(points: &[GridPoint]) -> Vec<Vertex> {
-        points.iter().map(|&at| Vertex { at, offset: [0.0; 2] }).collect()
-    }
-
     #[test]
-    fn rings_that_share_a_border_meet_at_its_ends_only() {
-        let left = [[0, 0], [10, 0], [11, 5], [10, 10], [0, 10]];
-        let right = [[10, 10], [11, 5], [10, 0], [20, 0], [20, 10]];
-        let mut topology = Topology::default();
-        topology.ring(&vertices(&left));
-        assert!(left.iter().all(|point| topology.has(*point) && !topology.is_junction(*point)));
-        topology.ring(&vertices(&right));
-        let junctions: Vec<_> =
-            left.iter().chain(&right).filter(|point| topology.is_junction(**point)).collect();
-        assert_eq!(junctions, [&[10, 0], &[10, 10], &[10, 10], &[10, 0]]);
-        assert!(!topology.has([5, 5]) && !topology.is_junction([5, 5]));
-    }
-
-    #[test]
-    fn a_ring_that_touches_itself_has_a_junction_there() {
-        let mut topology = Topology::default();
-        topology.ring(&vertices(&[[0, 0], [5, 5], [9, 0], [9, 9], [5, 5], [0, 9]]));
-        assert!(topology.is_junction([5, 5]));
-        assert!(!topology.is_junction([9, 9]));
+    fn a_vertex_with_other_neighbours_is_a_junction() {
+        let mut passages = Passages::default();
+        passages.add([5, 5], [[0, 0], [9, 9]]);
+        passages.add([6, 6], [[5, 5], [9, 9]]);
+        passages.add([5, 5], [[9, 9], [0, 0]]);
+        passages.touch([7, 7], [[0, 0], [1, 1]]);
+        assert!(!passages.is_junction([5, 5]) && !passages.is_junction([7, 7]));
+        passages.touch([5, 5], [[0, 0], [9, 8]]);
+        assert!(passages.is_junction([5, 5]));
+        assert!(!passages.is_junction([6, 6]));
     }
 
     #[test]
     fn what_is_known_survives_growth() {
-        let mut topology = Topology::default();
-        let ring: Vec<GridPoint> = (0..3000).map(|i| [i, i * i % 4001]).collect();
-        topology.ring(&vertices(&ring));
-        topology.ring(&vertices(&[[7, 49], [70000, -60000], [-65536, 131072]]));
-        topology.ring(&vertices(&ring));
-        for point in &ring {
-            assert!(topology.has(*point));
-            assert_eq!(topology.is_junction(*point), *point == [7, 49], "{point:?}");
+        let point = |i: i32| [i - 16_384, i * i % 4001];
+        let mut passages = Passages::default();
+        for i in 0..30_000 {
+            passages.add(point(i), [point(i + 1), point(i + 2)]);
+            if i % 7 == 0 {
+                passages.add(point(i), [point(i + 1), point(i + 3)]);
+            }
         }
-        assert!(topology.has([-65536, 131072]));
+        assert!((0..30_000).all(|i| passages.is_junction(point(i)) == (i % 7 == 0)));
+    }
+
+    #[test]
+    fn places_are_those_that_were_given() {
+        let point = |i: i32| [i * 13 - 16_384, i * i % 4001];
+        let mut places = Places::default();
+        places.replace((0..3).map(|i| [i, i]));
+        places.replace((0..2000).map(point));
+        assert!((0..2000).all(|i| places.contain(point(i))));
+        assert!(!places.contain([1, 1]) && !Places::default().contain([1, 1]));
     }
 }

@@ -11,5 +11,7 @@ mod layering;
 mod lifecycle;
 mod oracle;
 mod oversized;
+mod replay;
 mod stable;
 mod support;
+mod two_readers;

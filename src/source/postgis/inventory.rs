@@ -47,6 +47,41 @@ pub struct SpatialTable {
     pub bounds: Option<Rect<f64>>,
 }
 
+impl SpatialTable {
+    /// A table in `public` for tests that have no database: texts, `id` and `geom` in degrees.
+    #[doc(hidden)]
+    pub fn example(name: &str, columns: &[&str]) -> Self {
+        let geometry = GeometryColumn {
+            name: "geom".to_owned(),
+            geography: false,
+            srid: Some(4326),
+            mixed_srids: Vec::new(),
+            geometry_type: "GEOMETRY".to_owned(),
+            sampled: false,
+            indexed: true,
+            unlooked: None,
+        };
+        let column = |name: &&str| Column {
+            name: (*name).to_owned(),
+            type_name: "text".to_owned(),
+            kind: ColumnKind::Text,
+            base: 25,
+        };
+        Self {
+            schema: "public".to_owned(),
+            name: name.to_owned(),
+            relation: Relation::Table,
+            comment: None,
+            geometry,
+            columns: columns.iter().map(column).collect(),
+            geometries: vec!["geom".to_owned()],
+            primary_key: None,
+            estimated_rows: None,
+            bounds: None,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Relation {
     Table,

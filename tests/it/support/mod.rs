@@ -1,6 +1,8 @@
 //! What black-box tests share: a database of their own, a running server, decoded tiles.
 
 pub mod database;
+mod reader_text;
+mod second_reader;
 pub mod server;
 pub mod tile;
 

@@ -138,7 +138,10 @@ impl Server {
         let status = answer.status().as_u16();
         let mut body = Vec::new();
         answer.into_body().into_reader().read_to_end(&mut body).unwrap();
-        Response { status, headers, body }
+        let response = Response { status, headers, body };
+        // Here and not in each test, so that none can forget it.
+        response.check_tile();
+        response
     }
 
     /// The value of a metric's series, given as it stands in the text format.

@@ -1,4 +1,4 @@
-//! Tiles, decoded by an independent reader.
+//! Tiles, decoded by independent readers.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -7,7 +7,11 @@ use geo::{Area, Coord, Euclidean, Length, LineString, Polygon};
 use mvt_reader::Reader;
 use mvt_reader::feature::Value;
 
+use super::second_reader;
 use super::server::{Response, Server};
+
+/// Media type of a Mapbox Vector Tile.
+const MVT: &str = "application/vnd.mapbox-vector-tile";
 
 /// A layer of a decoded tile.
 pub struct Layer {
@@ -59,20 +63,40 @@ impl Feature {
     }
 }
 
-/// A tile's layers; none for an empty body.
+/// A layer as mvt-reader sees it.
+pub struct RawLayer {
+    pub name: String,
+    pub version: u32,
+    pub extent: u32,
+    pub features: Vec<mvt_reader::feature::Feature<f64>>,
+}
+
+/// A tile's layers, in which two readers have seen the same; none for an empty body.
 pub fn decode(mvt: &[u8]) -> Vec<Layer> {
-    let reader = Reader::new(mvt.to_vec()).expect("a valid tile");
-    let layers = reader.get_layer_metadata().expect("valid layers");
+    let layers = read(mvt);
+    second_reader::agrees(mvt, &layers);
     layers
         .into_iter()
         .map(|layer| {
             assert_eq!(layer.version, 2, "MVT 2");
-            let features = reader.get_features_as::<f64>(layer.layer_index).expect("features");
             Layer {
                 name: layer.name,
                 extent: layer.extent,
-                features: features.into_iter().map(feature).collect(),
+                features: layer.features.into_iter().map(feature).collect(),
             }
+        })
+        .collect()
+}
+
+fn read(mvt: &[u8]) -> Vec<RawLayer> {
+    let reader = Reader::new(mvt.to_vec()).expect("a valid tile");
+    let layers = reader.get_layer_metadata().expect("valid layers").into_iter();
+    layers
+        .map(|layer| RawLayer {
+            features: reader.get_features_as(layer.layer_index).expect("features"),
+            name: layer.name,
+            version: layer.version,
+            extent: layer.extent,
         })
         .collect()
 }
@@ -127,6 +151,18 @@ impl Response {
             }
             200 => self.body.clone(),
             status => panic!("status {status}: {}", self.text()),
+        }
+    }
+
+    /// Has both readers look at the body if it is a tile.
+    ///
+    /// # Panics
+    /// They don't agree on it.
+    pub fn check_tile(&self) {
+        let is_tile = self.status == 200 && self.header("content-type") == Some(MVT);
+        // The answer to a HEAD request has no body, whatever its headers say.
+        if is_tile && !self.body.is_empty() {
+            decode(&self.mvt());
         }
     }
 }

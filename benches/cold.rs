@@ -1,0 +1,116 @@
+//! Cold tiles over HTTP: rows to the server against `ST_AsMVT` in the database, over a country of
+//! about two million features that this makes itself. `-- --help` lists the options.
+//!
+//! Needs `TESELA_TEST_DATABASE_URL` of a server on this machine. The servers run without a tile
+//! cache; PostgreSQL's buffers and the servers' statements are warm: the first pass over each list
+//! of tiles is not measured but decoded and compared.
+
+#[path = "support/process.rs"]
+#[allow(dead_code, reason = "shared with the other benchmark")]
+pub(crate) mod process;
+#[path = "cold"]
+mod parts {
+    pub mod ask;
+    pub mod city;
+    pub mod dataset;
+    pub mod growth;
+    pub mod islands;
+    pub mod layers;
+    pub mod measure;
+    pub mod options;
+    pub mod random;
+    pub mod report;
+    pub mod rows;
+    pub mod shapes;
+    pub mod splits;
+    pub mod tiles;
+    pub mod words;
+
+    pub(crate) use super::process;
+}
+
+use parts::ask::Target;
+use parts::dataset::Dataset;
+use parts::measure::Side;
+use parts::options::{HELP, Options};
+use parts::{growth, layers, splits};
+use process::{Postgres, Process};
+
+/// The allocator of the `tesela` binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() {
+    // `cargo test --benches` passes no such flag and must be quick.
+    if !std::env::args().any(|arg| arg == "--bench") {
+        return;
+    }
+    if std::env::args().any(|arg| arg == "--help") {
+        return println!("{HELP}");
+    }
+    let options = Options::parse(std::env::args().skip(1)).unwrap_or_else(|error| {
+        eprintln!("{error}\n\n{HELP}");
+        std::process::exit(2);
+    });
+    let dataset = Dataset::open(&options);
+    let backend = dataset.client().query_one("SELECT pg_backend_pid()", &[]);
+    let postgres = Postgres::of(backend.expect("a backend").get(0));
+    let postgres = postgres.expect("the database server runs on this machine");
+    if options.wants_part("layers") {
+        compare(&dataset, &postgres, &options);
+    }
+    if options.wants_part("growth") {
+        growth::prepare(&dataset);
+        let rows = tesela(&dataset, "rows", &growth::layers(), &options);
+        growth::run(&dataset, &side((&"rows".to_owned(), &rows)), &postgres, &options);
+    }
+    if options.wants_part("splits") {
+        let names = ["points_3857", "lines_3857", "polygons_3857"].map(str::to_owned);
+        let rows = tesela(&dataset, "rows", &names, &options);
+        splits::run(&dataset, &side((&"rows".to_owned(), &rows)), &options);
+    }
+}
+
+fn compare(dataset: &Dataset, postgres: &Postgres, options: &Options) {
+    let encoders = match options.against {
+        Some(_) => &options.encoders[..1],
+        None => &options.encoders[..],
+    };
+    let names: Vec<_> = dataset.layers(options).into_iter().map(|layer| layer.name).collect();
+    let start = |encoder: &String| tesela(dataset, encoder, &names, options);
+    let teselas: Vec<_> = encoders.iter().map(start).collect();
+    let mut sides: Vec<_> = encoders.iter().zip(&teselas).map(side).collect();
+    if let Some(url) = &options.against {
+        sides.push(Side { target: Target::other(url), pid: options.pid });
+    }
+    println!(
+        "{} connections, {} rounds by turns, medians; CPU in ms per tile; rows: {}\n",
+        options.connections, options.rounds, options.rows
+    );
+    layers::run(dataset, &sides, postgres, options);
+}
+
+fn side((encoder, process): (&String, &Process)) -> Side {
+    Side { target: Target::tesela(encoder, &process.address), pid: Some(process.pid()) }
+}
+
+/// A server of its own for each encoder: all else is equal, and its processor time is its own.
+fn tesela(dataset: &Dataset, encoder: &str, layers: &[String], options: &Options) -> Process {
+    let mut toml = format!(
+        "[server]\nrequest_timeout = '5m'\n[cache]\nmemory = '0'\n\
+         [databases.main]\nurl = '{}'\nacquire_timeout = '5m'\nstatement_timeout = '5m'\n",
+        dataset.url
+    );
+    for layer in layers {
+        toml += &format!("[layers.{layer}]\ntable = 'public.{layer}'\n");
+        if encoder != "rows" {
+            toml += &format!("encoder = '{encoder}'\n");
+        }
+        for line in &options.settings {
+            toml += &format!("{line}\n");
+        }
+    }
+    let process = Process::tesela(&toml);
+    drop(process.wait());
+    process
+}
