@@ -78,6 +78,7 @@ impl SpatialTable {
             primary_key: None,
             estimated_rows: None,
             bounds: None,
+            long_values: false,
         }
     }
 }
