@@ -43,10 +43,4 @@ impl Random {
     pub fn bell(&mut self) -> f64 {
         (self.unit() + self.unit() + self.unit() - 1.5) / 0.5
     }
-
-    pub fn shuffle<T>(&mut self, items: &mut [T]) {
-        for last in (1..items.len()).rev() {
-            items.swap(last, self.below(last + 1));
-        }
-    }
 }

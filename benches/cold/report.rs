@@ -144,10 +144,12 @@ pub fn differences(layer: &str, tiles: &[Tile], found: &[Vec<usize>]) {
     let sums: Vec<usize> = found.iter().map(|counts| counts.iter().sum()).collect();
     let zooms = tiles.iter().map(|tile| tile.0);
     let (first, last) = (zooms.clone().min().unwrap_or(0), zooms.max().unwrap_or(0));
-    let mut note = format!("{layer} z{first}–{last}: {} tiles, features {sums:?}", tiles.len());
+    let empty = found[0].iter().filter(|count| **count == 0).count();
+    let mut note = format!(
+        "{layer} z{first}–{last}: {} tiles, {empty} of them empty, features {sums:?}",
+        tiles.len()
+    );
     if let [a, b] = found {
-        let empty = a.iter().filter(|count| **count == 0).count();
-        note += &format!(", {empty} empty");
         let pairs = a.iter().zip(b).zip(tiles).filter(|((a, b), _)| a != b);
         let differing = pairs.clone().count();
         if let Some(((a, b), (z, x, y))) = pairs.max_by_key(|((a, b), _)| a.abs_diff(**b)) {

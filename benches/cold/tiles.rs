@@ -18,7 +18,8 @@ const WEIGHTS: [usize; 15] = [1, 2, 4, 8, 16, 26, 38, 52, 66, 80, 107, 130, 150,
 /// Tiles in some random place, of a hundred.
 const ANYWHERE: f64 = 0.1;
 
-/// The tiles of each band in an order that mixes the zooms.
+/// The tiles of each band, the heaviest zoom first: no connection idles at the end while another
+/// still works on a tile of seconds.
 pub fn list(client: &mut Client, subject: &str, options: &Options) -> Vec<Vec<Tile>> {
     let places = places(client, subject);
     let mut random = Random::new(11);
@@ -27,10 +28,7 @@ pub fn list(client: &mut Client, subject: &str, options: &Options) -> Vec<Vec<Ti
     BANDS
         .map(|(first, last)| {
             let (first, last) = (first.max(options.zooms.0), last.min(options.zooms.1));
-            let mut tiles: Vec<Tile> =
-                (first..=last).flat_map(|z| zoom(&mut random, &places, z, count)).collect();
-            random.shuffle(&mut tiles);
-            tiles
+            (first..=last).flat_map(|z| zoom(&mut random, &places, z, count)).collect()
         })
         .to_vec()
 }

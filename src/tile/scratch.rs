@@ -17,6 +17,7 @@ use super::shape::{Point, Shape};
 const KEPT: usize = 8;
 const KEPT_BYTES: usize = 4 << 20;
 
+#[allow(clippy::vec_box, reason = "boxes move in and out, their contents don't")]
 static POOL: Mutex<Vec<Box<Scratch>>> = Mutex::new(Vec::new());
 
 /// What making a layer needs room for.
