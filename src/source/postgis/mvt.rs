@@ -66,7 +66,7 @@ impl Mvt {
             (false, false) => shape.to_degrees(&shape.plain()),
         };
         let to_mercator = match in_metres {
-            true => finite(&schema, &geometry),
+            true => finite(&schema, &quote(shape.geometry), &geometry),
             false => from_degrees(&schema, &degrees),
         };
         let id = shape.id.map(|column| {
@@ -189,9 +189,9 @@ fn with_srid(schema: &str, geometry: String, has: bool) -> String {
     if has { flat } else { format!("{schema}.ST_SetSRID({flat}, 4326)") }
 }
 
-/// The geometry, unless it reaches into infinity.
-fn finite(schema: &str, geometry: &str) -> String {
-    format!("CASE WHEN {} THEN {geometry} END", within(schema, geometry, 1e30, 1e30, 3857))
+/// The geometry, unless its column reaches into infinity.
+fn finite(schema: &str, column: &str, geometry: &str) -> String {
+    format!("CASE WHEN {} THEN {geometry} END", within(schema, column, 1e30, 1e30, 3857))
 }
 
 /// Whether a geometry lies between −x, −y and x, y.

@@ -207,12 +207,17 @@ impl Shape<'_> {
         items.join(", ")
     }
 
-    /// All properties as one item of ORDER BY; `None` without any.
-    pub(super) fn all_columns(&self) -> Option<String> {
-        let columns = self.columns.iter().map(|one| format!("tesela.{}", quote(&one.name)));
-        let columns: Vec<String> = columns.collect();
-        let row = format!("ROW({})::pg_catalog.text COLLATE pg_catalog.\"C\"", columns.join(", "));
-        (!columns.is_empty()).then_some(row)
+    /// All properties as items of ORDER BY. One by one, since only ties are compared: a text of
+    /// all together would be made for every row.
+    pub(super) fn all_columns(&self) -> impl Iterator<Item = String> {
+        self.columns.iter().map(|column| {
+            let name = format!("tesela.{}", quote(&column.name));
+            match column.kind {
+                // Not every type has an order.
+                ColumnKind::Text => format!("{name}::pg_catalog.text COLLATE pg_catalog.\"C\""),
+                _ => name,
+            }
+        })
     }
 
     /// Rows can be used without a transformation.

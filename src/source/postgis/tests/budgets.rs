@@ -183,6 +183,10 @@ async fn an_order_does_not_lead_the_planner_away_from_the_spatial_index() {
         let plan = super::filters::plan(&db, &sql).await;
         let spatial = plan.contains("Index Cond: (geom &&") && !plan.contains("t_rank");
         assert!(spatial, "{limit:?}: {plan}");
+        // A tile with a third of the rows, of which the first ten are soon found.
+        let third = "0, 0, 330000, 60000";
+        let plan = super::filters::plan_for(&db, &sql, "force_custom_plan", third).await;
+        assert!(!plan.contains("t_rank"), "{limit:?}: {plan}");
     }
 }
 

@@ -173,7 +173,11 @@ async fn filters_use_the_index() {
 /// The generic plan: whatever the tile, the index serves it.
 pub(super) async fn plan(db: &TestDatabase, sql: &str) -> String {
     let arguments = if sql.contains("$4") { "0, 0, 1, 1" } else { "NULL" };
-    db.sql(&format!("SET plan_cache_mode = force_generic_plan; PREPARE q AS {sql}")).await;
+    plan_for(db, sql, "force_generic_plan", arguments).await
+}
+
+pub(super) async fn plan_for(db: &TestDatabase, sql: &str, mode: &str, arguments: &str) -> String {
+    db.sql(&format!("SET plan_cache_mode = {mode}; PREPARE q AS {sql}")).await;
     let rows = db.client.simple_query(&format!("EXPLAIN EXECUTE q({arguments})")).await.unwrap();
     db.sql("DEALLOCATE q").await;
     let mut plan = String::new();
