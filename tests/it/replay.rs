@@ -1,4 +1,4 @@
-//! The inputs that fuzzing found worth keeping, and those that once failed.
+//! The inputs that fuzzing starts from, those that it found worth keeping, and those that once failed.
 
 use std::fs;
 use std::panic::catch_unwind;
@@ -20,7 +20,7 @@ fn requests_kept_from_fuzzing_are_answered_as_documented() {
 fn replay(target: &str, check: fn(&[u8])) {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     let (mut count, mut failed) = (0, Vec::new());
-    for folder in ["corpus", "regressions"] {
+    for folder in ["seeds", "corpus", "regressions"] {
         // A target without regressions has no folder for them.
         let Ok(files) = fs::read_dir(fuzz.join(folder).join(target)) else { continue };
         for file in files.map(|file| file.unwrap().path()) {
@@ -33,5 +33,5 @@ fn replay(target: &str, check: fn(&[u8])) {
     }
     println!("{count} inputs");
     assert!(failed.is_empty(), "{failed:#?}");
-    assert!(count > 20, "only {count} inputs in fuzz/corpus/{target}");
+    assert!(count > 20, "only {count} inputs for {target} under fuzz/");
 }
