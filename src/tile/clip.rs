@@ -246,7 +246,9 @@ fn cut(a: Point, b: Point, axis: usize, side: f64) -> Point {
     let other = 1 - axis;
     let t = (side - a[axis]) / (b[axis] - a[axis]);
     let mut point = [side; 2];
-    point[other] = a[other] + t * (b[other] - a[other]);
+    // Where the ends lie far apart, rounding would put the point beyond the nearer one.
+    let (least, most) = (a[other].min(b[other]), a[other].max(b[other]));
+    point[other] = (a[other] + t * (b[other] - a[other])).clamp(least, most);
     point
 }
 
