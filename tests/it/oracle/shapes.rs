@@ -20,6 +20,10 @@ const NEAR: f64 = 1.5;
 /// moves the line a unit, but the cut any distance. Vertices so close to it aren't compared.
 const MARGIN: f64 = 2.0;
 
+/// A vertex where a neighbour's box ends lies within half a unit of the true edge, of which theirs
+/// may be as far as ends that were moved a unit each make it.
+const ON_LINE: f64 = 2.0;
+
 /// Border of the largest spike or island that only one has.
 const SPIKE: f64 = 32.0;
 
@@ -115,7 +119,7 @@ fn strays(ours: &[&LineString<f64>], theirs: &[&LineString<f64>]) -> Vec<Coord<f
         let to = Outline::new(to.iter().copied());
         let vertices = from.iter().flat_map(|line| line.coords().copied());
         let inner = vertices.filter(|vertex| !at_box_edge(*vertex, MARGIN));
-        inner.filter(|vertex| !to.is_near(*vertex, NEAR)).collect::<Vec<_>>()
+        inner.filter(|vertex| !to.is_near(*vertex, allowed(*vertex))).collect::<Vec<_>>()
     };
     [one_way(ours, theirs), one_way(theirs, ours)].concat()
 }
@@ -135,6 +139,11 @@ fn perimeter(polygon: &Polygon<f64>) -> f64 {
 }
 
 /// Whether a coordinate is within `margin` of the buffered box's border.
+fn allowed(vertex: Coord<f64>) -> f64 {
+    let on_line = [vertex.x, vertex.y].iter().any(|v| [64.0, 4032.0].contains(v));
+    if on_line { ON_LINE } else { NEAR }
+}
+
 pub fn at_box_edge(coord: Coord<f64>, margin: f64) -> bool {
     let near = |v: f64| v <= margin - 64.0 || v >= 4160.0 - margin;
     near(coord.x) || near(coord.y)
