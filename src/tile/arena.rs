@@ -1,7 +1,6 @@
 //! The features of one layer as they arrive, and the order in which they are written.
 
 use std::cmp::Ordering;
-use std::ops::Range;
 
 use super::Value;
 use super::commands::Commands;
@@ -14,21 +13,37 @@ pub struct Arena {
     pub commands: Commands,
     pub values: Values,
     pub ranks: Vec<u8>,
+    /// The room of what a rewrite replaced.
+    spare: Commands,
     rows: Vec<Row>,
     tags: Vec<Tag>,
 }
 
-/// One feature.
+/// One feature. Small, because they are written in another order than they came.
 #[derive(Clone, Debug)]
 pub struct Row {
     pub id: Option<u64>,
-    pub kind: Kind,
     /// The larger side of the geometry's box, in grid units.
-    pub size: f64,
+    pub size: f32,
+    pub kind: Kind,
     /// Into [`Commands::bytes`].
-    pub geometry: Range<usize>,
-    rank: Range<usize>,
-    tags: Range<usize>,
+    geometry: Span,
+    rank: Span,
+    tags: Span,
+}
+
+/// Start and end. More than 4 GB of a layer don't fit into a tile: see [`Arena::is_full`].
+#[derive(Clone, Copy, Debug)]
+struct Span(u32, u32);
+
+impl Span {
+    fn new(start: usize, end: usize) -> Self {
+        Self(start as u32, end as u32)
+    }
+
+    fn of<T>(self, all: &[T]) -> &[T] {
+        &all[self.0 as usize..self.1 as usize]
+    }
 }
 
 /// Indices of a key and of a value.
@@ -46,6 +61,7 @@ impl Arena {
     /// Bytes that there is room for.
     pub fn capacity(&self) -> usize {
         self.commands.capacity()
+            + self.spare.capacity()
             + self.values.capacity()
             + self.ranks.capacity()
             + self.rows.capacity() * size_of::<Row>()
@@ -55,14 +71,27 @@ impl Arena {
     /// Makes a feature of the commands since `start`; its rank and tags follow.
     pub fn push(&mut self, id: Option<u64>, kind: Kind, size: f64, start: usize) {
         let (rank, tags) = (self.ranks.len(), self.tags.len());
-        let geometry = start..self.commands.len();
-        self.rows.push(Row { id, kind, size, geometry, rank: rank..rank, tags: tags..tags });
+        self.rows.push(Row {
+            id,
+            size: size as f32,
+            kind,
+            geometry: Span::new(start, self.commands.len()),
+            rank: Span::new(rank, rank),
+            tags: Span::new(tags, tags),
+        });
+    }
+
+    /// Nothing more can be added: a buffer is about to outgrow what a [`Row`] can point at. The
+    /// largest row that PostgreSQL has is 1 GB.
+    pub fn is_full(&self) -> bool {
+        let largest = self.commands.len().max(self.ranks.len()).max(self.tags.len());
+        largest > (u32::MAX - (1 << 30)) as usize
     }
 
     /// What was appended to [`ranks`](Self::ranks) is the newest feature's.
     pub fn close_rank(&mut self) {
         if let Some(row) = self.rows.last_mut() {
-            row.rank.end = self.ranks.len();
+            row.rank.1 = self.ranks.len() as u32;
         }
     }
 
@@ -72,21 +101,22 @@ impl Arena {
             && let Some(value) = self.values.intern(value)
         {
             self.tags.push((key as u32, value));
-            row.tags.end = self.tags.len();
+            row.tags.1 = self.tags.len() as u32;
         }
     }
 
     /// Gives every feature another geometry: what `geometry` writes for the feature of that
     /// index. Features for which that is nothing are gone.
     pub fn rewrite(&mut self, mut geometry: impl FnMut(usize, &[u8], &mut Commands)) {
-        let old = std::mem::take(&mut self.commands);
+        std::mem::swap(&mut self.commands, &mut self.spare);
+        self.commands.clear();
         let mut index = 0;
         self.rows.retain_mut(|row| {
             let start = self.commands.len();
-            geometry(index, &old.bytes()[row.geometry.clone()], &mut self.commands);
-            row.geometry = start..self.commands.len();
+            geometry(index, row.geometry.of(self.spare.bytes()), &mut self.commands);
+            row.geometry = Span::new(start, self.commands.len());
             index += 1;
-            !row.geometry.is_empty()
+            self.commands.len() > start
         });
     }
 
@@ -99,12 +129,12 @@ impl Arena {
     }
 
     pub fn geometry(&self, row: &Row) -> &[u8] {
-        &self.commands.bytes()[row.geometry.clone()]
+        row.geometry.of(self.commands.bytes())
     }
 
     /// Key and value of each tag, in the order they were given.
     pub fn tags(&self, row: &Row) -> &[Tag] {
-        &self.tags[row.tags.clone()]
+        row.tags.of(&self.tags)
     }
 
     /// Whether the features have an order of the layer's own.
@@ -115,7 +145,7 @@ impl Arena {
     /// Rows in an order that depends on what they are and not on when they came: by rank, then
     /// id, those without one last, and among equals by geometry and tags.
     pub fn ordered(&self) -> Vec<u32> {
-        let key = |row: &Row| match (&self.ranks[row.rank.clone()], row.id) {
+        let key = |row: &Row| match (row.rank.of(&self.ranks), row.id) {
             ([], Some(id)) => (false, id),
             ([], None) => (true, prefix(self.geometry(row))),
             (rank, _) => (false, prefix(rank)),
@@ -128,8 +158,9 @@ impl Arena {
     }
 
     fn compare(&self, a: &Row, b: &Row) -> Ordering {
-        self.ranks[a.rank.clone()]
-            .cmp(&self.ranks[b.rank.clone()])
+        a.rank
+            .of(&self.ranks)
+            .cmp(b.rank.of(&self.ranks))
             .then_with(|| (a.id.is_none(), a.id).cmp(&(b.id.is_none(), b.id)))
             .then_with(|| (self.geometry(a), a.kind).cmp(&(self.geometry(b), b.kind)))
             .then_with(|| {

@@ -10,62 +10,77 @@ use super::encode::varint;
 pub struct Values {
     /// MVT `Value` messages (section 4.1), one after the other.
     bytes: Vec<u8>,
-    entries: Vec<Entry>,
-    table: HashTable<u32>,
+    /// Where each ends.
+    ends: Vec<u32>,
+    table: HashTable<Entry>,
 }
 
+/// A value in the table. With the hash beside the index, a look at another value's bytes is rare.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    hash: u64,
-    start: usize,
-    end: usize,
+    hash: u32,
+    index: u32,
+}
+
+impl Entry {
+    fn full_hash(&self) -> u64 {
+        full_hash(self.hash)
+    }
+}
+
+/// The table takes its bits from both ends of a hash.
+fn full_hash(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 impl Values {
-    /// The index of `value`; `None` for NaN and infinities, which few readers survive.
+    /// The index of `value`; `None` for NaN and infinities, which few readers survive, and once
+    /// there are 4 GB of values.
     pub fn intern(&mut self, value: Value<'_>) -> Option<u32> {
         let start = self.bytes.len();
         if !write(value, &mut self.bytes) {
             return None;
         }
-        let hash = xxhash_rust::xxh3::xxh3_64(&self.bytes[start..]);
-        let (bytes, entries) = (&self.bytes, &self.entries);
-        let same = |&index: &u32| {
-            let entry = entries[index as usize];
-            entry.hash == hash && bytes[entry.start..entry.end] == bytes[start..]
-        };
-        if let Some(&index) = self.table.find(hash, same) {
+        let hash = xxhash_rust::xxh3::xxh3_64(&self.bytes[start..]) as u32;
+        let new = &self.bytes[start..];
+        let same = |entry: &Entry| entry.hash == hash && self.get(entry.index) == new;
+        if let Some(&Entry { index, .. }) = self.table.find(full_hash(hash), same) {
             self.bytes.truncate(start);
             return Some(index);
         }
-        let index = u32::try_from(self.entries.len()).ok()?;
-        self.entries.push(Entry { hash, start, end: self.bytes.len() });
-        let entries = &self.entries;
-        self.table.insert_unique(hash, index, |index| entries[*index as usize].hash);
+        let (Ok(index), Ok(end)) =
+            (u32::try_from(self.ends.len()), u32::try_from(self.bytes.len()))
+        else {
+            self.bytes.truncate(start);
+            return None;
+        };
+        self.ends.push(end);
+        self.table.insert_unique(full_hash(hash), Entry { hash, index }, Entry::full_hash);
         Some(index)
     }
 
     pub fn clear(&mut self) {
         self.bytes.clear();
-        self.entries.clear();
+        self.ends.clear();
         self.table.clear();
     }
 
     /// Bytes that there is room for.
     pub fn capacity(&self) -> usize {
         self.bytes.capacity()
-            + self.entries.capacity() * size_of::<Entry>()
-            + self.table.capacity() * size_of::<u32>()
+            + self.ends.capacity() * size_of::<u32>()
+            + self.table.capacity() * size_of::<Entry>()
     }
 
     /// The `Value` message of an index.
     pub fn get(&self, index: u32) -> &[u8] {
-        let entry = self.entries[index as usize];
-        &self.bytes[entry.start..entry.end]
+        let index = index as usize;
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.bytes[start as usize..self.ends[index] as usize]
     }
 
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.ends.len()
     }
 }
 

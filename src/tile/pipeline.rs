@@ -45,6 +45,10 @@ impl<'s> LayerBuilder<'s> {
 
     /// Clips the row to the tile and keeps what is left of it.
     pub fn add(&mut self, feature: &dyn Feature) {
+        if self.work.arena.is_full() {
+            self.stats.truncated = Some(Truncation::MaxTileBytes);
+            return;
+        }
         let Some(kind) = self.decode(feature.geometry()) else { return };
         let size = self.size();
         if kind != Kind::Points && size < self.level.min_size {

@@ -16,7 +16,7 @@ pub struct Polygons {
     features: Vec<usize>,
     /// The vertices that need not stay.
     passages: Passages,
-    /// All vertices, if any of them need not stay.
+    /// All vertices, once that is asked for.
     places: Places,
     ring: Vec<Vertex>,
     drawn: Vec<GridPoint>,
@@ -36,6 +36,7 @@ impl Polygons {
         self.rings.clear();
         self.features.clear();
         self.passages.clear();
+        self.places.clear();
     }
 
     /// Bytes that there is room for.
@@ -94,9 +95,6 @@ impl Polygons {
         for (vertex, stays) in self.vertices.iter().zip(&mut self.stays) {
             *stays = *stays || self.passages.is_junction(vertex.at);
         }
-        if self.stays.contains(&false) {
-            self.places.replace(self.vertices.iter().map(|vertex| vertex.at));
-        }
     }
 
     /// Simplifies the polygons of a feature and appends what is left of them.
@@ -135,9 +133,25 @@ impl Polygons {
         } else {
             self.ring.clear();
             self.ring.extend_from_slice(vertices);
-            simplifier.ring(&mut self.ring, stays, &self.places, &mut self.drawn);
+            let mut places = LazyPlaces { set: &mut self.places, all: &self.vertices };
+            simplifier.ring(&mut self.ring, stays, &mut places, &mut self.drawn);
         }
         &mut self.drawn
+    }
+}
+
+/// The places of all vertices. Most layers of buildings never ask.
+pub struct LazyPlaces<'a> {
+    set: &'a mut Places,
+    all: &'a [Vertex],
+}
+
+impl LazyPlaces<'_> {
+    pub fn get(&mut self) -> &Places {
+        if self.set.is_empty() {
+            self.set.replace(self.all.iter().map(|vertex| vertex.at));
+        }
+        self.set
     }
 }
 

@@ -18,6 +18,7 @@
 //! leave out the same ones.
 
 use super::clip;
+use super::polygons::LazyPlaces;
 use super::quantize::{GridPoint, Vertex};
 use super::topology::Places;
 
@@ -66,7 +67,7 @@ impl Simplifier {
         &mut self,
         ring: &mut Vec<Vertex>,
         stays: &[bool],
-        places: &Places,
+        places: &mut LazyPlaces<'_>,
         out: &mut Vec<GridPoint>,
     ) {
         out.clear();
@@ -85,14 +86,19 @@ impl Simplifier {
     }
 
     /// Adds to `keep` what has to stay between the ends and the vertices that it holds already.
-    fn simplify(&mut self, chain: &[Vertex], places: Option<&Places>, out: &mut Vec<GridPoint>) {
+    fn simplify(
+        &mut self,
+        chain: &[Vertex],
+        mut places: Option<&mut LazyPlaces<'_>>,
+        out: &mut Vec<GridPoint>,
+    ) {
         let Some(last) = chain.len().checked_sub(1) else { return out.clear() };
         (self.keep[0], self.keep[last]) = (true, true);
         let mut from = 0;
         while from < last {
             let rest = &self.keep[from + 1..];
             let to = from + 1 + rest.iter().position(|stays| *stays).unwrap_or_default();
-            self.run(chain, from, to, places);
+            self.run(chain, from, to, places.as_deref_mut());
             from = to;
         }
         let kept = chain.iter().zip(&self.keep).filter(|(_, keep)| **keep);
@@ -103,7 +109,13 @@ impl Simplifier {
     }
 
     /// Marks what stays between `from` and `to`.
-    fn run(&mut self, chain: &[Vertex], from: usize, to: usize, places: Option<&Places>) {
+    fn run(
+        &mut self,
+        chain: &[Vertex],
+        from: usize,
+        to: usize,
+        mut places: Option<&mut LazyPlaces<'_>>,
+    ) {
         self.runs.push((from, to));
         while let Some((from, to)) = self.runs.pop() {
             if to < from + 2 {
@@ -112,8 +124,11 @@ impl Simplifier {
             let chord = Chord::new(chain[from].at, chain[to].at);
             let (furthest, distance) = chord.furthest(&chain[from + 1..to]);
             let furthest = from + 1 + furthest;
-            let is_free = |places| self.is_free(&chain[from..=to], &chord, places);
-            if distance > self.limit * chord.scale || !places.is_none_or(is_free) {
+            let goes = distance <= self.limit * chord.scale
+                && places
+                    .as_mut()
+                    .is_none_or(|places| self.is_free(&chain[from..=to], &chord, places.get()));
+            if !goes {
                 self.keep[furthest] = true;
                 self.runs.extend([(from, furthest), (furthest, to)]);
             }

@@ -100,6 +100,14 @@ pub struct Places {
 }
 
 impl Places {
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    pub fn clear(&mut self) {
+        self.slots.clear();
+    }
+
     /// Holds these points and no others.
     pub fn replace(&mut self, points: impl ExactSizeIterator<Item = GridPoint>) {
         let size = (points.len() * 2).next_power_of_two();
@@ -128,8 +136,12 @@ impl Places {
 #[inline]
 fn find<S: Copy>(slots: &[S], key: u32, key_of: impl Fn(S) -> u32) -> usize {
     let mask = slots.len() - 1;
-    // Fibonacci hashing: neighbouring points land far apart.
-    let mut at = (u64::from(key).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize & mask;
+    // Fibonacci hashing of squares of 4 by 4 points. Rings come and are asked for point by point:
+    // what lies in one square lies in one cache line or two, and heavy tiles are mostly waiting
+    // for memory otherwise.
+    let (square, place) = (key >> 2 & 0x3FFF_3FFF, key >> 14 & 0xC | key & 0x3);
+    let hash = (u64::from(square).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize;
+    let mut at = (hash << 4 | place as usize) & mask;
     while key_of(slots[at]) != 0 && key_of(slots[at]) != key {
         at = (at + 1) & mask;
     }
