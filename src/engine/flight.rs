@@ -19,7 +19,7 @@ use crate::tile::{
 
 /// Changes when the bytes of a tile change without its rows changing, so that no cache keeps
 /// serving the old ones under the same entity tag.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// Where the time went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

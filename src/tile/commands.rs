@@ -94,6 +94,37 @@ impl Commands {
         }
     }
 
+    /// The parts of an encoded geometry; all points of a feature are one.
+    #[cfg(any(test, feature = "mvt-encoder"))]
+    pub fn parts(&self, mut geometry: &[u8]) -> Vec<Vec<GridPoint>> {
+        let mut number = || {
+            let (mut value, mut shift) = (0, 0);
+            while let Some((byte, rest)) = geometry.split_first() {
+                geometry = rest;
+                value |= u64::from(byte & 0x7F) << shift;
+                shift += 7;
+                if *byte < 0x80 {
+                    return Some(value);
+                }
+            }
+            None
+        };
+        let signed = |value: u64| ((value >> 1) as i32) ^ -((value & 1) as i32);
+        let (mut parts, mut at): (Vec<Vec<GridPoint>>, _) = (Vec::new(), [0, 0]);
+        while let Some(command) = number() {
+            if command & 7 == MOVE_TO {
+                parts.push(Vec::new());
+            }
+            let count = if command & 7 == u64::from(CLOSE_PATH & 7) { 0 } else { command >> 3 };
+            for _ in 0..count {
+                let step = [number(), number()].map(|step| signed(step.unwrap_or_default()));
+                at = [at[0] + step[0], at[1] + step[1]];
+                parts.last_mut().into_iter().for_each(|part| part.push(at));
+            }
+        }
+        parts
+    }
+
     fn command(&mut self, id: u64, count: usize) {
         varint(&mut self.bytes, (count as u64) << 3 | id);
     }

@@ -28,6 +28,12 @@ pub trait Feature {
     /// The geometry as (E)WKB in the layer's [`Crs`]; `None` for NULL.
     fn geometry(&self) -> Option<&[u8]>;
 
+    /// The geometry may be only what the source left of a larger one, so that its size says
+    /// nothing.
+    fn is_part(&self) -> bool {
+        false
+    }
+
     /// Appends bytes that compare as the row's place in the layer's own order does; nothing for a
     /// layer without one. Only called for rows that leave something in the tile.
     fn rank(&self, _key: &mut Vec<u8>) {}

@@ -79,6 +79,27 @@ impl Values {
         &self.bytes[start as usize..self.ends[index] as usize]
     }
 
+    /// The value of an index.
+    #[cfg(any(test, feature = "mvt-encoder"))]
+    pub fn value(&self, index: u32) -> Value<'_> {
+        let (tag, rest) = self.get(index).split_first().unwrap_or((&0, &[]));
+        let varint = |bytes: &[u8]| {
+            bytes.iter().rev().fold(0, |value, byte| value << 7 | u64::from(byte & 0x7F))
+        };
+        match tag >> 3 {
+            1 => {
+                let text = rest.iter().position(|byte| *byte < 0x80).map_or(0, |end| end + 1);
+                Value::Text(std::str::from_utf8(&rest[text..]).unwrap_or_default())
+            }
+            3 => Value::Double(f64::from_le_bytes(rest.try_into().unwrap_or_default())),
+            6 => {
+                let value = varint(rest);
+                Value::Int(((value >> 1) as i64) ^ -((value & 1) as i64))
+            }
+            _ => Value::Bool(rest == [1]),
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.ends.len()
     }

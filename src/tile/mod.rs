@@ -10,6 +10,8 @@ pub mod coord;
 #[cfg(test)]
 mod coverage;
 mod encode;
+#[cfg(any(test, feature = "mvt-encoder"))]
+mod encode_mvt;
 mod ewkb;
 mod feature;
 mod grid;

@@ -2,6 +2,10 @@
 
 use super::clip::{Relation, Window};
 use super::commands::Mark;
+#[cfg(not(feature = "mvt-encoder"))]
+use super::encode::layer_within;
+#[cfg(feature = "mvt-encoder")]
+use super::encode_mvt::layer_within;
 use super::ewkb::EwkbError;
 use super::grid::Grid;
 use super::quantize::{self, GridPoint, Role, Vertex};
@@ -9,8 +13,7 @@ use super::scratch::{Lease, Scratch};
 use super::shape::{Bounds, Kind, Part};
 use super::simplify::Simplifier;
 use super::{
-    Feature, LayerSpec, LayerStats, Level, MAX_EXACT_ID, MAX_EXTENT, TileCoord, Truncation, encode,
-    ewkb,
+    Feature, LayerSpec, LayerStats, Level, MAX_EXACT_ID, MAX_EXTENT, TileCoord, Truncation, ewkb,
 };
 
 /// Collects the rows of one layer of one tile.
@@ -50,7 +53,7 @@ impl<'s> LayerBuilder<'s> {
             return;
         }
         let Some(kind) = self.decode(feature.geometry()) else { return };
-        let size = self.size();
+        let size = if feature.is_part() { f64::INFINITY } else { self.size() };
         if kind != Kind::Points && size < self.level.min_size {
             self.stats.small += 1;
             return;
@@ -64,7 +67,7 @@ impl<'s> LayerBuilder<'s> {
             Kind::Polygons => self.polygons(),
         }
         let Scratch { arena, polygons, .. } = &mut *self.work;
-        if arena.commands.len() == start && polygons.len() == rings {
+        if arena.commands.len() == start && !polygons.draws_since(rings) {
             self.stats.clipped += 1;
             return;
         }
@@ -99,12 +102,19 @@ impl<'s> LayerBuilder<'s> {
         }
         let limit = self.level.max_tile_bytes.and_then(|limit| usize::try_from(limit).ok());
         let limit = limit.unwrap_or(usize::MAX);
-        let (bytes, written) = encode::layer_within(self.spec, arena, encoding, &rows, limit);
+        let (bytes, written) = layer_within(self.spec, arena, encoding, &rows, limit);
         self.stats.features = written as u64;
         if written < rows.len() {
             self.stats.truncated = Some(Truncation::MaxTileBytes);
         }
         (bytes, self.stats)
+    }
+
+    /// What `mvt` makes of the rows so far, none of which wait for others.
+    #[cfg(test)]
+    pub(super) fn by_mvt(&self) -> Vec<u8> {
+        let rows = self.work.arena.ordered();
+        super::encode_mvt::layer(self.spec, &self.work.arena, &rows).unwrap()
     }
 
     fn decode(&mut self, geometry: Option<&[u8]>) -> Option<Kind> {
@@ -234,6 +244,9 @@ impl<'s> LayerBuilder<'s> {
         let Scratch { arena, polygons, chain, drawn, .. } = &mut *self.work;
         let area = quantize::doubled_area(chain);
         if area == 0 {
+            if let Some(simplifier) = &self.simplifier {
+                polygons.flat(chain, simplifier);
+            }
             return None;
         }
         match &self.simplifier {

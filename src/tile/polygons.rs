@@ -26,7 +26,8 @@ pub struct Polygons {
 struct Ring {
     start: usize,
     end: usize,
-    role: Role,
+    /// `None` for one that isn't drawn.
+    role: Option<Role>,
 }
 
 impl Polygons {
@@ -52,18 +53,28 @@ impl Polygons {
         self.rings.len()
     }
 
+    /// Whether any ring from the given one on is to be drawn.
+    pub fn draws_since(&self, ring: usize) -> bool {
+        self.rings[ring..].iter().any(|ring| ring.role.is_some())
+    }
+
     /// Adds a ring, open and without repeated points, to the current feature. The first one of
     /// each polygon is an outer one.
     pub fn ring(&mut self, vertices: &[Vertex], role: Role, simplifier: &Simplifier) {
         let start = self.vertices.len();
         self.vertices.extend_from_slice(vertices);
-        self.rings.push(Ring { start, end: self.vertices.len(), role });
-        for (at, [before, after]) in passages(vertices) {
-            let stays = simplifier.stays(before, at, after);
-            self.stays.push(stays);
-            if !stays {
-                self.passages.add(at, [before, after]);
-            }
+        self.rings.push(Ring { start, end: self.vertices.len(), role: Some(role) });
+        let passages = passages(vertices);
+        self.stays
+            .extend(passages.map(|(at, [before, after])| simplifier.stays(before, at, after)));
+    }
+
+    /// Adds a ring that has no area here and isn't drawn. In another tile it may have some, and
+    /// meet its neighbours.
+    pub fn flat(&mut self, vertices: &[Vertex], simplifier: &Simplifier) {
+        self.ring(vertices, Role::Inner, simplifier);
+        if let Some(ring) = self.rings.last_mut() {
+            ring.role = None;
         }
     }
 
@@ -82,8 +93,15 @@ impl Polygons {
 
     /// All rings are there: finds out where they meet. What meets others stays.
     pub fn settle(&mut self) {
-        if self.passages.is_empty() {
+        if !self.stays.contains(&false) {
             return;
+        }
+        for ring in &self.rings {
+            let stays = &self.stays[ring.start..ring.end];
+            let passages = passages(&self.vertices[ring.start..ring.end]).zip(stays);
+            for ((at, neighbours), _) in passages.filter(|(_, stays)| !**stays) {
+                self.passages.add(at, neighbours);
+            }
         }
         for ring in &self.rings {
             let stays = &self.stays[ring.start..ring.end];
@@ -103,7 +121,7 @@ impl Polygons {
         let mut has_outer = false;
         out.begin();
         for index in first..self.features[feature] {
-            let role = self.rings[index].role;
+            let Some(role) = self.rings[index].role else { continue };
             if role == Role::Inner && !has_outer {
                 continue;
             }

@@ -26,10 +26,6 @@ pub struct Passages {
 }
 
 impl Passages {
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
     pub fn clear(&mut self) {
         if self.count > 0 {
             self.slots.fill(0);

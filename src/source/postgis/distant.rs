@@ -115,11 +115,17 @@ pub(super) fn cut(postgis: &str, column: &str, whole: &str, srid: i32, known: bo
         ),
     };
     format!(
-        "CASE WHEN pg_catalog.pg_column_size({column}) > {LARGE}{kind} \
+        "CASE WHEN {}{kind} \
          AND NOT {column} OPERATOR({schema}.@) {schema}.ST_Expand({square}, $7 * $8 * {NEAR}) \
          AND {column} OPERATOR({schema}.@) {schema}.ST_Expand({square}, $7 * {STEPS}) \
          THEN {schema}.ST_Affine({schema}.ST_AsMVTGeom({column}, \
          {schema}.ST_MakeBox2D({low}, {high}), $8::pg_catalog.int4, 0, true), \
          $7, 0, 0, -$7, $5, $6) ELSE {whole} END",
+        is_large(column),
     )
+}
+
+/// Whether a row is large enough to be cut, wherever it reaches; `column` is the quoted geometry.
+pub(super) fn is_large(column: &str) -> String {
+    format!("pg_catalog.pg_column_size({column}) > {LARGE}")
 }

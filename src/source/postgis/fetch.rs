@@ -168,8 +168,8 @@ impl Layer<'_, '_> {
             }
             self.look_at_size(&row, &values, wanted);
             let decoders = &prepared.decoders;
-            let feature =
-                RowFeature { row: &row, decoders, geometry: None, order: &self.table.order };
+            let order = &self.table.order;
+            let feature = RowFeature { row: &row, decoders, geometry: None, order, cut: rows.cut };
             self.sink.feature(self.index, &feature);
             sent += 1;
         };

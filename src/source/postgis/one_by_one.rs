@@ -118,7 +118,13 @@ impl Work<'_, '_> {
         for (row, geometry) in group.iter().zip(geometries) {
             let geometry = raw(geometry, 0);
             self.worked |= geometry.is_some();
-            let feature = RowFeature { row, decoders: &self.decoders, geometry, order: self.order };
+            let feature = RowFeature {
+                row,
+                decoders: &self.decoders,
+                geometry,
+                order: self.order,
+                cut: false,
+            };
             self.sink.feature(self.index, &feature);
         }
     }

@@ -6,7 +6,7 @@ use super::rank::Key;
 use super::values::{Decoder, Raw};
 use crate::tile::{Feature, Value};
 
-/// A row of `id, geometry, properties…, order…`.
+/// A row of `id, geometry, properties…, order…`, and whether it is a large one.
 pub(super) struct RowFeature<'a> {
     pub(super) row: &'a Row,
     /// Of all columns from the properties on.
@@ -14,12 +14,14 @@ pub(super) struct RowFeature<'a> {
     /// The geometry where it isn't the row's own.
     pub(super) geometry: Option<&'a [u8]>,
     pub(super) order: &'a [Key],
+    /// Large rows are cut, and the last column says which ones are large.
+    pub(super) cut: bool,
 }
 
 impl RowFeature<'_> {
     /// Of properties.
     fn count(&self) -> usize {
-        self.decoders.len().saturating_sub(self.order.len())
+        self.decoders.len().saturating_sub(self.order.len() + usize::from(self.cut))
     }
 }
 
@@ -35,6 +37,10 @@ impl Feature for RowFeature<'_> {
 
     fn geometry(&self) -> Option<&[u8]> {
         self.geometry.or_else(|| raw(self.row, 1))
+    }
+
+    fn is_part(&self) -> bool {
+        self.cut && raw(self.row, self.decoders.len() + 1) == Some(&[1])
     }
 
     fn rank(&self, rank: &mut Vec<u8>) {

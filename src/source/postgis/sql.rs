@@ -156,6 +156,9 @@ impl Shape<'_> {
         for key in self.order {
             let _ = write!(select, ", {}", key.value());
         }
+        if cut {
+            let _ = write!(select, ", {}", distant::is_large(&quote(self.geometry)));
+        }
         Rows { select, cut, from: self.from() }
     }
 
