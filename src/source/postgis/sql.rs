@@ -149,7 +149,7 @@ impl Shape<'_> {
             None => "NULL".to_owned(),
         };
         // Writing to a String can't fail.
-        let _ = write!(select, "::pg_catalog.int8, {geometry}");
+        let _ = write!(select, "::pg_catalog.int8, ({geometry})::pg_catalog.bytea");
         for column in self.columns {
             let _ = write!(select, ", {}", property(column));
         }
