@@ -147,10 +147,12 @@ impl Window {
             }
         }
         if out.len() > start + 1 {
-            let along = |point: &Point| {
-                (point[0] - from[0]) * (to[0] - from[0]) + (point[1] - from[1]) * (to[1] - from[1])
-            };
-            out[start..].sort_by(|a, b| along(a).total_cmp(&along(b)));
+            let run = [to[0] - from[0], to[1] - from[1]];
+            let major = usize::from(run[0].abs() < run[1].abs());
+            out[start..].sort_by(|a, b| a[major].total_cmp(&b[major]));
+            if run[major] < 0.0 {
+                out[start..].reverse();
+            }
         }
     }
 

@@ -13,6 +13,8 @@ const BYTES: u8 = 2;
 /// The MVT `Tile` message that holds only this layer, features in the order of `rows`, keys and
 /// values numbered in the order of their first use.
 fn layer(spec: &LayerSpec, arena: &Arena, encoding: &mut Encoding, rows: &[u32]) -> Vec<u8> {
+    #[cfg(test)]
+    tests::ENCODINGS.set(tests::ENCODINGS.get() + 1);
     let mut writer = Writer::new(spec, arena, encoding);
     rows.iter().for_each(|row| writer.feature(arena.row(*row)));
     writer.finish()
@@ -50,16 +52,27 @@ pub fn layer_within(
             break;
         }
     }
-    loop {
-        let mut rows = taken.clone();
+    // In another order the numbers of keys and values may take a byte more.
+    let fits = |count: usize, encoding: &mut Encoding| {
+        let mut rows = taken[..count].to_vec();
         rows.sort_unstable();
         let rows: Vec<u32> = rows.into_iter().map(|(_, row)| row).collect();
         let bytes = if rows.is_empty() { Vec::new() } else { layer(spec, arena, encoding, &rows) };
-        // In another order the numbers of keys and values may take a byte more.
-        if bytes.len() <= limit || taken.pop().is_none() {
-            return (bytes, rows.len());
+        (bytes.len() <= limit).then_some(bytes)
+    };
+    if let Some(bytes) = fits(taken.len(), encoding) {
+        return (bytes, taken.len());
+    }
+    let (mut least, mut too_many) = (0, taken.len());
+    let mut best = Vec::new();
+    while least + 1 < too_many {
+        let middle = least.midpoint(too_many);
+        match fits(middle, encoding) {
+            Some(bytes) => (least, best) = (middle, bytes),
+            None => too_many = middle,
         }
     }
+    (best, least)
 }
 
 /// What stands for "not used yet" among new numbers.
@@ -89,9 +102,12 @@ impl Encoding {
 
     /// Bytes that there is room for.
     pub fn capacity(&self) -> usize {
+        let numbers = self.key_numbers.capacity() + self.value_numbers.capacity();
         self.features.capacity()
+            + self.keys.capacity()
             + self.values.capacity()
-            + self.value_numbers.capacity() * size_of::<u32>()
+            + self.tags.capacity()
+            + numbers * size_of::<u32>()
     }
 }
 
@@ -231,6 +247,11 @@ mod tests {
     use super::super::{Crs, LayerSpec, Level, Levels, Truncation};
     use super::{length, varint};
 
+    thread_local! {
+        /// How often a layer was encoded.
+        pub static ENCODINGS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    }
+
     #[test]
     fn varints_have_the_length_that_is_counted() {
         for value in [0, 1, 127, 128, 16_383, 16_384, u64::from(u32::MAX), u64::MAX] {
@@ -317,5 +338,29 @@ mod tests {
     #[test]
     fn a_budget_that_holds_nothing_leaves_nothing() {
         assert_eq!(limited(false, 10), (vec![], 0, Some(Truncation::MaxTileBytes)));
+    }
+
+    #[test]
+    fn numbers_that_grow_in_the_order_of_the_tile_cost_a_few_attempts() {
+        let tile = (14, 8000, 6000);
+        // The longest have one name, which is a small number if they come first.
+        let rows: Vec<_> = (1..=9000)
+            .map(|n| Row {
+                id: Some(n),
+                values: vec![(
+                    0,
+                    Owned::Text(if n > 6000 { "same".into() } else { format!("{n}") }),
+                )],
+                ..row(line(&[metres(tile, (0.0, 9.0)), metres(tile, (n as f64 / 3.0, 9.0))]))
+            })
+            .collect();
+        let whole = build(&spec(Crs::WebMercator), tile, &rows).0.len() as u64;
+        let level = Level { max_tile_bytes: Some(whole - 9_000), ..Level::default() };
+        let spec = LayerSpec { levels: Levels::new(level, 0, vec![]), ..spec(Crs::WebMercator) };
+        let before = ENCODINGS.get();
+        let (bytes, stats) = build(&spec, tile, &rows);
+        assert!(bytes.len() as u64 <= whole - 9_000 && stats.features > 7_000, "{stats:?}");
+        let encodings = ENCODINGS.get() - before;
+        assert!((3..30).contains(&encodings), "{encodings} encodings");
     }
 }

@@ -193,8 +193,9 @@ impl<'s> LayerBuilder<'s> {
     }
 
     fn polygons(&mut self) {
-        // Where the current polygon starts and its area; `None` once it is gone, holes and all.
-        let mut outer: Option<(RingMark, u64)> = None;
+        // Where the current polygon starts and its outer ring; `None` once it is gone, holes and
+        // all.
+        let mut outer: Option<(RingMark, KeptRing)> = None;
         for index in 0..self.work.shape.parts().len() {
             let part = self.work.shape.parts()[index];
             if !part.hole {
@@ -207,10 +208,10 @@ impl<'s> LayerBuilder<'s> {
             }
             let mark = self.ring_mark();
             match outer {
-                None => outer = self.keep_ring(Role::Outer).map(|area| (mark, area)),
+                None => outer = self.keep_ring(Role::Outer).map(|ring| (mark, ring)),
                 // A hole as large as what is left around it: the tile lies in the hole.
-                Some((start, area)) => {
-                    if self.keep_ring(Role::Inner) >= Some(area) {
+                Some((start, ring)) => {
+                    if self.keep_ring(Role::Inner).is_some_and(|hole| hole.covers(&ring)) {
                         self.rewind(start);
                         outer = None;
                     }
@@ -239,8 +240,8 @@ impl<'s> LayerBuilder<'s> {
         true
     }
 
-    /// Keeps the ring in `chain` and returns twice its area; `None` if it has none.
-    fn keep_ring(&mut self, role: Role) -> Option<u64> {
+    /// Keeps the ring in `chain`; `None` if it has no area.
+    fn keep_ring(&mut self, role: Role) -> Option<KeptRing> {
         let Scratch { arena, polygons, chain, drawn, .. } = &mut *self.work;
         let area = quantize::doubled_area(chain);
         if area == 0 {
@@ -257,7 +258,7 @@ impl<'s> LayerBuilder<'s> {
                 arena.commands.ring(drawn, (area > 0) != (role == Role::Outer));
             }
         }
-        Some(area.unsigned_abs())
+        Some(KeptRing { area: area.unsigned_abs(), bounds: quantize::bounds(chain) })
     }
 
     fn ring_mark(&self) -> RingMark {
@@ -274,6 +275,25 @@ impl<'s> LayerBuilder<'s> {
 fn draw(chain: &[Vertex], out: &mut Vec<GridPoint>) {
     out.clear();
     out.extend(chain.iter().map(|vertex| vertex.at));
+}
+
+/// What is known of a ring besides its vertices.
+#[derive(Clone, Copy)]
+struct KeptRing {
+    /// Twice the area between its edges; the lobes of one that crosses itself count against each
+    /// other.
+    area: u64,
+    /// Least and greatest coordinates.
+    bounds: [GridPoint; 2],
+}
+
+impl KeptRing {
+    /// Whether nothing is left of `outer` around this hole.
+    fn covers(&self, outer: &Self) -> bool {
+        let ([low, high], [outer_low, outer_high]) = (self.bounds, outer.bounds);
+        let reaches = |axis: usize| low[axis] <= outer_low[axis] && high[axis] >= outer_high[axis];
+        self.area >= outer.area && reaches(0) && reaches(1)
+    }
 }
 
 /// A place among the rings of a feature.
@@ -384,6 +404,15 @@ mod tests {
             polygon(&[&place(&square(-9e3, -9e3, 20e3)), &place(&square(-5e3, -5e3, 12e3))])
         });
         assert_eq!((tile, stats.clipped), (vec![], 1));
+    }
+
+    #[test]
+    fn a_hole_in_one_lobe_of_a_ring_that_crosses_itself_leaves_the_rest() {
+        // Lobes of 40 by 40 and 42 by 42: their areas all but cancel each other.
+        let bow = [(100.0, 100.0), (140.0, 140.0), (182.0, 182.0), (182.0, 98.0), (100.0, 180.0)];
+        let (tile, _) =
+            tile_of(|place| polygon(&[&place(&bow), &place(&square(170.0, 130.0, 9.0))]));
+        assert_eq!(tile[0].parts.len(), 2);
     }
 
     #[test]

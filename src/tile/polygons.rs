@@ -44,6 +44,9 @@ impl Polygons {
     pub fn capacity(&self) -> usize {
         self.vertices.capacity() * (size_of::<Vertex>() + size_of::<bool>())
             + self.rings.capacity() * size_of::<Ring>()
+            + self.features.capacity() * size_of::<usize>()
+            + self.ring.capacity() * size_of::<Vertex>()
+            + self.drawn.capacity() * size_of::<GridPoint>()
             + self.passages.capacity()
             + self.places.capacity()
     }

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::quantize::doubled_area;
 use super::shape::Shape;
 use super::testing::*;
-use super::{Crs, LayerSpec, ewkb};
+use super::{Crs, LayerSpec, Level, Levels, ewkb};
 
 const TILE: (u8, u32, u32) = (14, 8000, 6000);
 
@@ -49,6 +49,23 @@ fn geometry() -> impl Strategy<Value = Vec<u8>> {
         }),
         1 => prop::collection::vec(leaf, 0..5).prop_map(|members| collection(7, &members)),
     ]
+}
+
+/// A layer's grid and what it leaves out.
+fn any_spec() -> impl Strategy<Value = LayerSpec> {
+    let grid = prop_oneof![
+        4 => Just((4096u32, 64u32)),
+        1 => (prop_oneof![Just(256u32), Just(512), Just(8192)], prop_oneof![Just(0u32), Just(8), Just(256)]),
+        1 => Just((16_384, 16_384)),
+    ];
+    let simplify = prop_oneof![2 => Just(0.0), 2 => Just(0.5), 1 => Just(3.0), 1 => Just(50.0)];
+    (grid, simplify, prop_oneof![Just(0.0), Just(20.0)]).prop_map(
+        |((extent, buffer), simplify, min_size)| {
+            let level = Level { simplify, min_size, ..Level::default() };
+            let levels = Levels::new(level, 24, vec![]);
+            LayerSpec { extent, buffer, levels, ..spec(Crs::WebMercator) }
+        },
+    )
 }
 
 fn value() -> impl Strategy<Value = Owned> {
@@ -123,15 +140,65 @@ proptest! {
     }
 
     #[test]
-    fn every_tile_is_valid_and_inside_its_box(rows in prop::collection::vec(any_row(), 0..6)) {
-        let (tile, stats) = build(&spec(Crs::WebMercator), TILE, &rows);
+    fn every_tile_is_valid_and_inside_its_box(
+        rows in prop::collection::vec(any_row(), 0..6),
+        spec in any_spec(),
+    ) {
+        let (tile, stats) = build(&spec, TILE, &rows);
         let features = decode(&tile);
         prop_assert_eq!(features.len() as u64, stats.features);
-        let all = [stats.features, stats.clipped, stats.empty, stats.not_finite, stats.malformed];
+        let all = [
+            stats.features, stats.clipped, stats.empty, stats.not_finite, stats.malformed, stats.small,
+        ];
         prop_assert_eq!(all.iter().sum::<u64>(), rows.len() as u64);
+        let (extent, buffer) = (spec.extent as i32, spec.buffer as i32);
         for point in features.iter().flat_map(|feature| &feature.parts).flatten() {
-            prop_assert!(point.iter().all(|v| (-64..=4160).contains(v)), "{:?}", point);
+            prop_assert!(point.iter().all(|v| (-buffer..=extent + buffer).contains(v)), "{:?}", point);
         }
+    }
+
+    #[test]
+    fn a_tile_of_a_tile_is_the_same(rows in prop::collection::vec(any_row(), 1..4)) {
+        let spec = spec(Crs::WebMercator);
+        let mut once = decode(&build(&spec, TILE, &rows).0);
+        // What lies on the border may be a hair beyond it, once it has been metres.
+        let inner = |p: &[i32; 2]| p.iter().all(|v| (-63..4160).contains(v));
+        once.retain(|feature| feature.parts.iter().flatten().all(inner));
+        let again: Vec<Row> = once.iter().map(|feature| Row {
+            id: feature.id.map(|id| id as i64),
+            geometry: Some(wkb(feature)),
+            ..Row::default()
+        }).collect();
+        let twice = decode(&build(&spec, TILE, &again).0);
+        let shapes = |features: &[Decoded]| -> Vec<_> {
+            let mut shapes: Vec<_> =
+                features.iter().map(|f| (f.id, f.kind, f.parts.clone())).collect();
+            // Cutting may start a ring elsewhere.
+            for ring in shapes.iter_mut().filter(|f| f.1 == 3).flat_map(|f| &mut f.2) {
+                let least = (0..ring.len()).min_by_key(|i| ring[*i]).unwrap();
+                ring.rotate_left(least);
+            }
+            shapes.sort();
+            shapes
+        };
+        prop_assert_eq!(shapes(&once), shapes(&twice));
+    }
+
+    #[test]
+    fn lines_are_as_long_as_what_the_box_leaves_of_them(
+        path in prop::collection::vec((-9_000.0..13_000.0, -9_000.0..13_000.0), 2..20),
+    ) {
+        let placed = place(&path);
+        let whole = geo::MultiLineString::new(vec![geo::LineString::from(path.clone())]);
+        let expected = Euclidean.length(&the_box().clip(&whole, false));
+        let tile = decode(&tile_of(line(&placed)));
+        let drawn: f64 = tile.iter().flat_map(|f| &f.parts).map(|part| {
+            let at = |p: &[i32; 2]| (f64::from(p[0]), f64::from(p[1]));
+            Euclidean.length(&geo::LineString::from(part.iter().map(at).collect::<Vec<_>>()))
+        }).sum();
+        // Each edge may lose or gain a unit and a half at its ends, and has four crossings at most.
+        let allowed = 1.5 * 5.0 * path.len() as f64;
+        prop_assert!((drawn - expected).abs() <= allowed, "{} instead of {}", drawn, expected);
     }
 
     #[test]
@@ -215,6 +282,28 @@ fn centre(ring: &[P]) -> P {
     // Spoke 0 points along x, so the centre has the first corner's y; spoke 1 rises by `step`.
     let y = ring[0].1;
     (ring[1].0 - (ring[1].1 - y) / step.tan(), y)
+}
+
+/// A decoded feature as a row's geometry.
+fn wkb(feature: &Decoded) -> Vec<u8> {
+    let place = |part: &Vec<[i32; 2]>| -> Vec<P> {
+        part.iter().map(|p| metres(TILE, (f64::from(p[0]), f64::from(p[1])))).collect()
+    };
+    let parts: Vec<Vec<P>> = feature.parts.iter().map(place).collect();
+    match feature.kind {
+        1 => collection(4, &parts.iter().map(|p| point(p[0].0, p[0].1)).collect::<Vec<_>>()),
+        2 => collection(5, &parts.iter().map(|part| line(part)).collect::<Vec<_>>()),
+        _ => {
+            let mut polygons: Vec<Vec<&[P]>> = Vec::new();
+            for (part, placed) in feature.parts.iter().zip(&parts) {
+                match polygons.last_mut() {
+                    Some(rings) if doubled_area(part) < 0 => rings.push(placed),
+                    _ => polygons.push(vec![placed]),
+                }
+            }
+            collection(6, &polygons.iter().map(|rings| polygon(rings)).collect::<Vec<_>>())
+        }
+    }
 }
 
 fn parts_of(geometry: &geo::Geometry<i32>) -> Vec<Vec<[i32; 2]>> {

@@ -138,6 +138,14 @@ pub fn doubled_area<P: Copy + Into<GridPoint>>(ring: &[P]) -> i64 {
     sum
 }
 
+/// Least and greatest coordinates on both axes; of at least one vertex.
+pub fn bounds(chain: &[Vertex]) -> [GridPoint; 2] {
+    let start = [[i32::MAX; 2], [i32::MIN; 2]];
+    chain.iter().fold(start, |[low, high], Vertex { at: [x, y], .. }| {
+        [[low[0].min(*x), low[1].min(*y)], [high[0].max(*x), high[1].max(*y)]]
+    })
+}
+
 impl From<Vertex> for GridPoint {
     fn from(vertex: Vertex) -> Self {
         vertex.at

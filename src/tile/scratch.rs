@@ -42,14 +42,16 @@ impl Scratch {
         self.encoding.clear();
     }
 
-    /// Bytes, without what is too little to matter.
+    /// Bytes.
     fn capacity(&self) -> usize {
-        let points = self.placed.capacity() + self.spare.capacity() + self.shape.capacity();
+        let points = self.placed.capacity() + self.spare.capacity();
         self.arena.capacity()
             + self.polygons.capacity()
             + self.encoding.capacity()
+            + self.shape.capacity()
             + points * size_of::<Point>()
             + self.chain.capacity() * size_of::<Vertex>()
+            + self.drawn.capacity() * size_of::<GridPoint>()
     }
 }
 

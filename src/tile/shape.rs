@@ -61,9 +61,9 @@ impl Shape {
         &self.points[part.start..part.end]
     }
 
-    /// Points that there is room for.
+    /// Bytes that there is room for.
     pub(super) fn capacity(&self) -> usize {
-        self.points.capacity()
+        self.points.capacity() * size_of::<Point>() + self.parts.capacity() * size_of::<Part>()
     }
 
     pub(super) fn clear(&mut self) {

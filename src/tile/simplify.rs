@@ -22,6 +22,10 @@ use super::polygons::LazyPlaces;
 use super::quantize::{GridPoint, Vertex};
 use super::topology::Places;
 
+/// Longest run that is looked at for vertices that it would jump over; longer ones are divided
+/// first. The look takes the square of a run's length where it is full of its own vertices.
+const LONGEST_RUN: usize = 256;
+
 /// Simplifies the lines and rings of one layer of one tile.
 #[derive(Debug)]
 pub struct Simplifier {
@@ -138,6 +142,9 @@ impl Simplifier {
     /// Whether no vertex but the run's own lies so near the chord that the run may have passed
     /// it on the other side.
     fn is_free(&self, run: &[Vertex], chord: &Chord, places: &Places) -> bool {
+        if run.len() > LONGEST_RUN {
+            return false;
+        }
         let region = self.lines.region(run);
         let strays = run.iter().map(|vertex| chord.distance(vertex.at.map(f64::from)));
         let farthest = strays.fold(0.0, f64::max);
