@@ -58,6 +58,11 @@ impl Arena {
         self.tags.clear();
     }
 
+    /// About how many bytes of a tile the features take.
+    pub fn bytes(&self) -> usize {
+        self.commands.len() + self.values.bytes() + 2 * self.tags.len()
+    }
+
     /// Bytes that there is room for.
     pub fn capacity(&self) -> usize {
         self.commands.capacity()

@@ -100,6 +100,11 @@ impl Values {
         }
     }
 
+    /// Bytes of all values.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub fn len(&self) -> usize {
         self.ends.len()
     }

@@ -46,6 +46,12 @@ impl<'s> LayerBuilder<'s> {
         }
     }
 
+    /// About how many bytes [`finish`](Self::finish) will have to write for the rows so far.
+    pub fn size_hint(&self) -> usize {
+        let Scratch { arena, polygons, .. } = &*self.work;
+        arena.bytes() + polygons.bytes()
+    }
+
     /// Clips the row to the tile and keeps what is left of it.
     pub fn add(&mut self, feature: &dyn Feature) {
         if self.work.arena.is_full() {

@@ -51,6 +51,11 @@ impl Polygons {
             + self.places.capacity()
     }
 
+    /// About how many bytes of a tile the rings take.
+    pub fn bytes(&self) -> usize {
+        3 * self.vertices.len()
+    }
+
     /// Rings so far.
     pub fn len(&self) -> usize {
         self.rings.len()
