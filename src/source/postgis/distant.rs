@@ -25,6 +25,10 @@ use crate::tile::mercator::HALF_WORLD;
 /// long as sending them; at 16 kB it takes longer.
 const LARGE: u32 = 65_536;
 
+/// Bytes of EWKB that every large row has: stored uncompressed, a ring takes three bytes more,
+/// a row some forty.
+const LARGE_EWKB: usize = LARGE as usize / 4 * 3;
+
 /// Tiles beside the tile on each side. A row within them comes whole: most of it shows, and
 /// `ST_AsMVTGeom` takes longest on what shows.
 const NEAR: u32 = 3;
@@ -128,4 +132,9 @@ pub(super) fn cut(postgis: &str, column: &str, whole: &str, srid: i32, known: bo
 /// Whether a row is large enough to be cut, wherever it reaches; `column` is the quoted geometry.
 pub(super) fn is_large(column: &str) -> String {
     format!("pg_catalog.pg_column_size({column}) > {LARGE}")
+}
+
+/// Whether a row that came whole may be a large one.
+pub(super) fn may_be_large(ewkb: &[u8]) -> bool {
+    ewkb.len() > LARGE_EWKB
 }

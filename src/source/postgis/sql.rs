@@ -54,8 +54,6 @@ pub(super) struct Shape<'a> {
     /// Of the rows' values: the same or 0.
     pub(super) row_srid: i32,
     pub(super) curves: bool,
-    /// Whether rows may be so large that those that reach far are cut down.
-    pub(super) large: bool,
     pub(super) id: Option<&'a str>,
     /// No two rows have the same id, and all have one.
     pub(super) unique: bool,
@@ -117,14 +115,12 @@ impl Shape<'_> {
         self.rows(&self.plain(), false)
     }
 
-    /// The rows as they are, but for those that are large and reach far beyond the tile.
-    pub(super) fn cut_rows(&self) -> Rows {
-        let whole = self.plain();
-        if !self.large || self.points {
-            return self.rows(&whole, false);
-        }
+    /// The rows as they are, but for those that are large and reach far beyond the tile; `None`
+    /// where such rows aren't cut.
+    pub(super) fn cut_rows(&self) -> Option<Rows> {
         let (column, known) = (quote(self.geometry), self.lines_or_polygons);
-        self.rows(&distant::cut(self.postgis, &column, &whole, self.row_srid, known), true)
+        let cut = || distant::cut(self.postgis, &column, &self.plain(), self.row_srid, known);
+        self.keeps_units().then(|| self.rows(&cut(), true))
     }
 
     /// The rows in degrees.
@@ -307,7 +303,6 @@ mod tests {
             srid: 25832,
             row_srid: 0,
             curves: true,
-            large: true,
             id: None,
             unique: false,
             columns: &[],

@@ -200,3 +200,32 @@ async fn an_invalid_large_row_shows_its_inside_and_a_missed_one_does_not_come() 
     let seen = fetch(&source, &layer, tile_at(14, 1e6, 6.09e6)).await;
     assert!(seen.rows.is_empty(), "{} rows", seen.rows.len());
 }
+
+#[tokio::test]
+async fn a_layer_learns_of_large_rows_from_the_first_that_comes() {
+    let db = TestDatabase::new().await;
+    db.sql("CREATE TABLE t (id int PRIMARY KEY, geom geometry(Geometry, 3857))").await;
+    let source = db.source();
+    let before = layer(&source, &table("t")).await;
+    // What is stored is larger than 64 kB, what is sent is not.
+    db.sql(
+        "ALTER TABLE t ALTER geom SET STORAGE EXTERNAL;
+         INSERT INTO t SELECT 1, ST_Collect(ST_MakeEnvelope(i * 100, 0, i * 100 + 50, 50, 3857))
+         FROM generate_series(-345, 345) i",
+    )
+    .await;
+    let after = layer(&source, &table("t")).await;
+    assert_eq!(before.definition(), after.definition());
+    let sizes = "SELECT pg_column_size(geom)::int8, length(geom::bytea)::int8 FROM t";
+    let sizes = &db.client.query_typed(sizes, &[]).await.unwrap()[0];
+    let (stored, sent): (i64, i64) = (sizes.get(0), sizes.get(1));
+    assert!(sent < 65_536 && stored > 65_536, "{stored}, {sent}");
+    for _ in 0..2 {
+        let tile = tile_at(18, 10.0, 10.0);
+        let [seen, known] =
+            [fetch(&source, &before, tile).await, fetch(&source, &after, tile).await];
+        let sizes = [&seen, &known].map(|seen| seen.rows[0].geometry.as_ref().unwrap().len());
+        assert_eq!((seen.rows.len(), sizes[0]), (1, sizes[1]));
+        assert!(sizes[0] < 1000, "{sizes:?}");
+    }
+}
