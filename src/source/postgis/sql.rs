@@ -189,14 +189,12 @@ impl Shape<'_> {
         !self.points && !self.geography && self.is_known()
     }
 
-    /// The items of ORDER BY: the layer's own order or the larger side of the box `size`, then
+    /// The items of ORDER BY: the layer's own order or the largest box first, `size`, then
     /// the id; and whatever else there is, such that every server takes the same rows.
     fn first(&self, size: Option<&String>) -> String {
         let mut items: Vec<String> = self.order.iter().map(Key::sql).collect();
         if let Some(size) = size {
-            let edge = |name| format!("{}(tesela.{size})", self.function(name));
-            let [west, south, east, north] = ["ST_XMin", "ST_YMin", "ST_XMax", "ST_YMax"].map(edge);
-            items.push(format!("GREATEST({east} - {west}, {north} - {south}) DESC"));
+            items.push(format!("{} DESC", self.larger_side(&format!("tesela.{size}"))));
         }
         items.extend(self.id.map(|id| format!("tesela.{}", quote(id))));
         if !self.unique {
@@ -204,6 +202,23 @@ impl Shape<'_> {
             items.extend(self.all_columns());
         }
         items.join(", ")
+    }
+
+    /// The larger side of a box. Degrees of latitude count as many of longitude as Web Mercator
+    /// makes of them in the box's middle. Rows that have to be transformed are compared in the
+    /// units of their own system, stretched as they may be.
+    fn larger_side(&self, shape: &str) -> String {
+        let edge = |name| format!("{}({shape})", self.function(name));
+        let [west, south, east, north] = ["ST_XMin", "ST_YMin", "ST_XMax", "ST_YMax"].map(edge);
+        if self.srid != 4326 && !self.geography {
+            return format!("GREATEST({east} - {west}, {north} - {south})");
+        }
+        let within = |value, most: f64| format!("LEAST(GREATEST({value}, -{most}), {most})");
+        let (south, north) = (within(south, 90.0), within(north, 90.0));
+        let middle = within(format!("({south} + {north}) / 2"), 85.06);
+        let stretched =
+            format!("({north} - {south}) / pg_catalog.cos(pg_catalog.radians({middle}))");
+        format!("GREATEST({east} - {west}, {stretched})")
     }
 
     /// All properties as items of ORDER BY. One by one, since only ties are compared: a text of
