@@ -12,6 +12,7 @@ pub(crate) mod process;
 mod parts {
     pub mod ask;
     pub mod city;
+    pub mod counties;
     pub mod dataset;
     pub mod growth;
     pub mod islands;
