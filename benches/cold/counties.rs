@@ -50,12 +50,13 @@ pub fn rows() -> Rows {
     for county in &topology.objects["counties"].geometries {
         let number = county.id.as_deref().expect("every county has a number");
         let polygons = topology.polygons(&county.arcs);
+        let Some(first) = polygons.first() else { continue };
         let row = Row::default()
             .bigint(number.parse().expect("digits"))
             .text(Some(&format!("County {number}")))
             .multi_polygon(WGS84, &polygons);
         // Any place will do to order rows by: degrees stretched to the world's square.
-        rows.push(polygons[0][0][0].map(|degrees| degrees / 180.0 * HALF_WORLD), row);
+        rows.push(first[0][0].map(|degrees| degrees / 180.0 * HALF_WORLD), row);
     }
     assert!(rows.len() > 3000, "the counties are all there");
     rows
@@ -75,11 +76,18 @@ impl Topology {
     }
 
     fn polygons(&self, arcs: &Arcs) -> Vec<Vec<Vec<Point>>> {
-        let polygon = |rings: &Vec<Vec<i32>>| rings.iter().map(|ring| self.ring(ring)).collect();
-        match arcs {
+        let polygon = |rings: &Vec<Vec<i32>>| -> Vec<Vec<Point>> {
+            rings.iter().map(|ring| self.ring(ring)).collect()
+        };
+        let mut polygons = match arcs {
             Arcs::Polygon(rings) => vec![polygon(rings)],
             Arcs::MultiPolygon(polygons) => polygons.iter().map(polygon).collect(),
-        }
+        };
+        // Whole steps have left some islands and holes, and one city, without an area.
+        let has_area = |ring: &Vec<Point>| ring.len() > 2;
+        polygons.retain(|rings| has_area(&rings[0]));
+        polygons.iter_mut().for_each(|rings| rings.retain(has_area));
+        polygons
     }
 
     /// Each arc begins where the last one ends. Without the point that closes the ring.
