@@ -12,6 +12,13 @@ use super::options::Options;
 /// Counts changes to the data: a kept database of another version is made anew.
 const VERSION: i32 = 2;
 
+/// The city's tables and their columns besides the id and the geometry.
+pub const KINDS: [(&str, &str); 3] = [
+    ("points", "kind, name, opening_hours, rating, seats, wheelchair"),
+    ("lines", "highway, name, ref, maxspeed, oneway"),
+    ("polygons", "building, name, housenumber, levels, height"),
+];
+
 /// What a layer's share of the results is.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Group {
