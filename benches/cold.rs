@@ -1,17 +1,21 @@
 //! Cold tiles over HTTP: rows to the server against `ST_AsMVT` in the database, over a country of
 //! about two million features that this makes itself. `-- --help` lists the options.
 //!
-//! Needs `TESELA_TEST_DATABASE_URL` of a server on this machine. The servers run without a tile
-//! cache; PostgreSQL's buffers and the servers' statements are warm: the first pass over each list
-//! of tiles is not measured but decoded and compared.
+//! Needs `TESELA_TEST_DATABASE_URL` of a server on this machine, which nothing else may use
+//! meanwhile. The servers run without a tile cache and are warmed up with other tiles than the
+//! measured ones; those, and afterwards some of the measured ones, are decoded and compared. What
+//! is printed to stdout is Markdown for `RESULTS.md`.
 
 #[path = "support/process.rs"]
 #[allow(dead_code, reason = "shared with the other benchmark")]
 pub(crate) mod process;
 #[path = "cold"]
 mod parts {
+    pub mod agree;
     pub mod ask;
     pub mod city;
+    pub mod control;
+    pub mod counties;
     pub mod dataset;
     pub mod growth;
     pub mod islands;
@@ -83,12 +87,36 @@ fn compare(dataset: &Dataset, postgres: &Postgres, options: &Options) {
     if let Some(url) = &options.against {
         sides.push(Side { target: Target::other(url), pid: options.pid });
     }
-    println!(
-        "{} connections, {} rounds by turns, medians; CPU in ms per tile; rows: {}\n",
-        options.connections, options.rounds, options.rows
-    );
-    layers::run(dataset, &sides, postgres, options);
+    let report = layers::run(dataset, &sides, postgres, options);
+    println!("{}\n{report}", header(dataset, options));
 }
+
+/// What was run and what was warm.
+fn header(dataset: &Dataset, options: &Options) -> String {
+    let args: Vec<_> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    let sql = "SELECT current_setting('server_version'), postgis_lib_version(),
+                 current_setting('shared_buffers')";
+    let row = dataset.client().query_one(sql, &[]).expect("versions");
+    let [postgres, postgis, buffers]: [String; 3] = std::array::from_fn(|index| row.get(index));
+    format!(
+        "## Cold tiles: `scripts/bench --bench cold -- {}`\n\n\
+         {} connections, {} rounds by turns, medians; {} rows in the city's tables; PostgreSQL \
+         {postgres}, PostGIS {postgis}, `shared_buffers` {buffers}.\n\n{WARM}\n",
+        args.join(" "),
+        options.connections,
+        options.rounds,
+        options.rows,
+    )
+}
+
+const WARM: &str = "\
+Warm, before the first round: the servers' connections and prepared statements, and what they have
+learnt about each zoom (how many rows are small, whether there are too many), all of it from the
+“others before”: other tiles of the same zooms and places, each asked for once and not measured;
+PostgreSQL's buffers and the kernel's page cache, with what these tiles touched. Low zooms have few
+tiles: where the layer has one only, it is measured and nothing is learnt before. Not warm: any of
+the measured tiles. Tile caches are off, each tile is asked for once a round, and every round after
+the first finds in the buffers what the one before has read there. Each side begins in some rounds.";
 
 fn side((encoder, process): (&String, &Process)) -> Side {
     Side { target: Target::tesela(encoder, &process.address), pid: Some(process.pid()) }

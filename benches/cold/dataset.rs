@@ -1,16 +1,23 @@
 //! The database: made once per version and size, or for this run alone.
 
-use std::path::Path;
 use std::time::Instant;
 
 use postgres::{Client, NoTls};
 
 use super::city::Country;
+use super::counties;
 use super::islands;
 use super::options::Options;
 
 /// Counts changes to the data: a kept database of another version is made anew.
 const VERSION: i32 = 2;
+
+/// The city's tables and their columns besides the id and the geometry.
+pub const KINDS: [(&str, &str); 3] = [
+    ("points", "kind, name, opening_hours, rating, seats, wheelchair"),
+    ("lines", "highway, name, ref, maxspeed, oneway"),
+    ("polygons", "building, name, housenumber, levels, height"),
+];
 
 /// What a layer's share of the results is.
 #[derive(Clone, Copy, PartialEq)]
@@ -50,6 +57,7 @@ impl Dataset {
         } else {
             dataset.build(options.rows);
         }
+        load_counties(&mut dataset.client());
         dataset
     }
 
@@ -86,7 +94,6 @@ impl Dataset {
             client.batch_execute(&in_degrees(kind)).expect(kind);
         }
         client.batch_execute(include_str!("../../tests/fixtures/world.sql")).expect("the world");
-        load_counties(&mut client);
         client.batch_execute("CREATE INDEX ON oversized USING gist (geom)").expect("an index");
         client.batch_execute("VACUUM ANALYZE").expect("VACUUM");
         let done = format!(
@@ -103,7 +110,7 @@ impl Dataset {
         connect(&self.admin).batch_execute(&drop).expect("the old database goes");
     }
 
-    /// Those that there are and that were asked for.
+    /// Those that were asked for.
     pub fn layers(&self, options: &Options) -> Vec<Layer> {
         let mut layers = Vec::new();
         for subject in ["points", "lines", "polygons"] {
@@ -112,13 +119,9 @@ impl Dataset {
                 layers.push(Layer { name, subject: subject.to_owned(), group: Group::City });
             }
         }
-        let mut client = self.client();
         for name in ["countries", "counties", "oversized"] {
-            let there = client.query_one("SELECT to_regclass($1::text) IS NOT NULL", &[&name]);
-            if there.expect("a table or none").get(0) {
-                let name = name.to_owned();
-                layers.push(Layer { subject: name.clone(), name, group: Group::Other });
-            }
+            let name = name.to_owned();
+            layers.push(Layer { subject: name.clone(), name, group: Group::Other });
         }
         layers.retain(|layer| options.wants(layer));
         assert!(!layers.is_empty(), "--layers names none that there is");
@@ -138,12 +141,19 @@ fn connect(url: &str) -> Client {
     Client::connect(url, NoTls).unwrap_or_else(|error| panic!("the database: {error}"))
 }
 
-/// A coverage whose neighbours share their borders, where the tests have one.
+/// Kept databases may be older than this table and are as good with it.
 fn load_counties(client: &mut Client) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/us-counties.sql");
-    if let Ok(sql) = std::fs::read_to_string(file) {
-        client.batch_execute(&sql).expect("the counties");
+    let there = client.query_one("SELECT to_regclass('counties') IS NOT NULL", &[]);
+    if there.expect("a table or none").get(0) {
+        return;
     }
+    let table = "BEGIN; CREATE TABLE counties (id bigint PRIMARY KEY, name text,
+                   geom geometry(MultiPolygon, 4326)) WITH (autovacuum_enabled = off)";
+    client.batch_execute(table).expect("a table");
+    counties::rows().copy(client, "counties");
+    let index = "CREATE INDEX ON counties USING gist (geom); COMMIT";
+    client.batch_execute(index).expect("an index");
+    client.batch_execute("VACUUM ANALYZE counties").expect("VACUUM");
 }
 
 const TABLES: &str = "

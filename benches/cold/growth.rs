@@ -5,18 +5,12 @@ use std::time::Instant;
 use postgres::Client;
 
 use super::city::WIDTH;
-use super::dataset::Dataset;
+use super::dataset::{Dataset, KINDS};
 use super::measure::{self, Pass, Side, median};
 use super::options::Options;
 use super::process::Postgres;
 use super::tiles::{self, Tile};
 
-/// Tables and their columns besides the id and the geometry.
-const KINDS: [(&str, &str); 3] = [
-    ("points", "kind, name, opening_hours, rating, seats, wheelchair"),
-    ("lines", "highway, name, ref, maxspeed, oneway"),
-    ("polygons", "building, name, housenumber, levels, height"),
-];
 /// Copies lie beside each other around the world, with gaps that no tile of this zoom bridges.
 const FIRST_ZOOM: u8 = 8;
 const STEP: f64 = WIDTH + 500_000.0;
@@ -83,12 +77,23 @@ pub fn run(dataset: &Dataset, side: &Side, postgres: &Postgres, options: &Option
             client.query_one(&sql, &[]).expect("a count").get(0)
         };
         let rows = [count(&mut client, "near"), count(&mut client, "far")];
-        let mut tiles = tiles::list(&mut client, kind, options).concat();
-        tiles.retain(|tile| tile.0 >= FIRST_ZOOM);
+        let (mut tiles, mut others, mut sample) = (Vec::new(), Vec::new(), Vec::new());
+        for band in tiles::list(&mut client, kind, options) {
+            sample.extend(band.sample());
+            tiles.extend(band.measured);
+            others.extend(band.others);
+        }
+        for list in [&mut tiles, &mut others, &mut sample] {
+            list.retain(|tile| tile.0 >= FIRST_ZOOM);
+        }
         let layers = [format!("{kind}_near"), format!("{kind}_far")];
-        let found = layers.each_ref().map(|layer| measure::features(side, layer, &tiles, 4));
-        assert_eq!(found[0], found[1], "the copies lie outside of the tiles");
+        let compare = |tiles: &[Tile]| {
+            let found = layers.each_ref().map(|layer| measure::features(side, layer, tiles, 4));
+            assert_eq!(found[0], found[1], "the copies lie outside of the tiles");
+        };
+        compare(&others);
         let [near, far] = rounds(side, postgres, &layers, &tiles, options.connections);
+        compare(&sample);
         // One tile's time, as if the connections took turns.
         let millis = |pass: &Pass| 1e3 / pass.per_second();
         let both = |of: &dyn Fn(&Pass) -> f64| {

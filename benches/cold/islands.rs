@@ -3,7 +3,7 @@
 use std::f64::consts::PI;
 
 use super::random::Random;
-use super::rows::{Point, Row, Rows};
+use super::rows::{Point, Row, Rows, WEB_MERCATOR};
 use super::shapes;
 
 /// Vertices, about, and the middle, in the empty parts of the world around the country.
@@ -23,7 +23,7 @@ pub fn rows() -> Rows {
         let polygons = archipelago(&mut random, centre, vertices);
         let name = format!("Archipelago {number}");
         let row = Row::default().bigint(number as i64 + 1).text(Some(&name));
-        rows.push(centre, row.multi_polygon(&polygons));
+        rows.push(centre, row.multi_polygon(WEB_MERCATOR, &polygons));
     }
     rows
 }

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use super::agree::Features;
 use super::ask::Target;
 use super::process::{self, Postgres};
 use super::tiles::Tile;
@@ -68,10 +69,21 @@ pub fn pass(
     tiles: &[Tile],
     connections: usize,
 ) -> Pass {
-    let server = || side.pid.and_then(process::own_cpu).unwrap_or_default();
+    let ask = || ask(side, layer, tiles, connections, |_, _| ());
+    measured(postgres, side.pid, tiles, ask)
+}
+
+/// What `ask` costs, which asks for every tile once.
+pub fn measured(
+    postgres: &Postgres,
+    server: Option<u32>,
+    tiles: &[Tile],
+    ask: impl FnOnce() -> Vec<Answer<()>>,
+) -> Pass {
+    let server = || server.and_then(process::own_cpu).unwrap_or_default();
     let (database_before, server_before) = (postgres.cpu(), server());
     let started = Instant::now();
-    let answers = ask(side, layer, tiles, connections, |_, _| ());
+    let answers = ask();
     Pass {
         tiles: tiles.len(),
         elapsed: started.elapsed(),
@@ -84,18 +96,21 @@ pub fn pass(
 
 /// Asks for every tile once, unmeasured, and decodes it: its features. Fills the servers'
 /// prepared statements and PostgreSQL's buffers too.
-pub fn features(side: &Side, layer: &str, tiles: &[Tile], connections: usize) -> Vec<usize> {
-    let answers = ask(side, layer, tiles, connections, count);
+pub fn features(side: &Side, layer: &str, tiles: &[Tile], connections: usize) -> Vec<Features> {
+    let look = |body: &[u8], gzip| {
+        if gzip { Features::of(gunzip(body)) } else { Features::of(body.to_vec()) }
+    };
+    let answers = ask(side, layer, tiles, connections, look);
     answers.into_iter().map(|answer| answer.found).collect()
 }
 
-struct Answer<T> {
-    millis: f64,
-    bytes: usize,
-    found: T,
+pub struct Answer<T> {
+    pub millis: f64,
+    pub bytes: usize,
+    pub found: T,
 }
 
-/// Hands the tiles out to the connections; the answers are in the tiles' order.
+/// Over that many connections.
 fn ask<T: Send>(
     side: &Side,
     layer: &str,
@@ -103,19 +118,33 @@ fn ask<T: Send>(
     connections: usize,
     look: impl Fn(&[u8], bool) -> T + Sync,
 ) -> Vec<Answer<T>> {
+    let worker = |_| {
+        let (mut connection, mut body, look) = (side.target.connect(), Vec::new(), &look);
+        move |tile| {
+            let started = Instant::now();
+            let gzip = connection.tile(layer, tile, &mut body);
+            let millis = started.elapsed().as_secs_f64() * 1e3;
+            Answer { millis, bytes: body.len(), found: look(&body, gzip) }
+        }
+    };
+    share(tiles, (0..connections.min(tiles.len())).map(worker).collect())
+}
+
+/// Hands the tiles out to the workers; the answers are in the tiles' order.
+pub fn share<T: Send>(
+    tiles: &[Tile],
+    workers: Vec<impl FnMut(Tile) -> Answer<T> + Send>,
+) -> Vec<Answer<T>> {
     let next = AtomicUsize::new(0);
     let answers = Mutex::new(Vec::with_capacity(tiles.len()));
     std::thread::scope(|scope| {
-        for _ in 0..connections.min(tiles.len()) {
-            scope.spawn(|| {
-                let (mut connection, mut body) = (side.target.connect(), Vec::new());
+        for mut worker in workers {
+            let (next, answers) = (&next, &answers);
+            scope.spawn(move || {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(tile) = tiles.get(number) else { return };
-                    let started = Instant::now();
-                    let gzip = connection.tile(layer, *tile, &mut body);
-                    let millis = started.elapsed().as_secs_f64() * 1e3;
-                    let answer = Answer { millis, bytes: body.len(), found: look(&body, gzip) };
+                    let answer = worker(*tile);
                     answers.lock().expect("no panic").push((number, answer));
                 }
             });
@@ -124,23 +153,6 @@ fn ask<T: Send>(
     let mut answers = answers.into_inner().expect("no panic");
     answers.sort_by_key(|(number, _)| *number);
     answers.into_iter().map(|(_, answer)| answer).collect()
-}
-
-/// Geometries are decoded in tiles below this size, and only counted in larger ones.
-const DECODED: usize = 100_000;
-
-fn count(body: &[u8], gzip: bool) -> usize {
-    let tile = if gzip { gunzip(body) } else { body.to_vec() };
-    let small = tile.len() < DECODED;
-    let reader = mvt_reader::Reader::new(tile).expect("a vector tile");
-    let layers = reader.get_layer_metadata().expect("layers");
-    if small {
-        for layer in &layers {
-            let features = reader.get_features(layer.layer_index).expect("features");
-            assert_eq!(features.len(), layer.feature_count, "every feature has a geometry");
-        }
-    }
-    layers.iter().map(|layer| layer.feature_count).sum()
 }
 
 pub fn gunzip(body: &[u8]) -> Vec<u8> {

@@ -11,12 +11,13 @@ cold: tiles that no cache has, over HTTP, rows against the database's ST_AsMVT
 
   --keep NAME         use this database and leave it, rather than make one and drop it
   --rows N            rows in the six city tables together (2000000)
-  --tiles N           tiles per layer (500)
+  --tiles N           measured tiles per layer (500); as many others warm up
   --zooms A-B         within 2-16
-  --layers A,B        names or subjects: lines_3857, points, countries, oversized, …
+  --layers A,B        names or subjects: lines_3857, points, city, countries, counties, oversized
   --connections N     that ask at the same time (4)
   --rounds N          measured passes of each (3)
   --set 'KEY = VALUE' a line for every layer of both servers; may be repeated
+  --control           measures a handwritten ST_AsMVT statement too, without HTTP and gzip
   --encoders A,B      what to compare (rows,postgis); one alone is measured alone
   --against URL       another server, http://HOST:PORT/{layer}/{z}/{x}/{y}, in place of the second.
                       It must serve the kept database and have its own cache off
@@ -32,6 +33,7 @@ pub struct Options {
     pub connections: usize,
     pub rounds: usize,
     pub settings: Vec<String>,
+    pub control: bool,
     pub encoders: Vec<String>,
     pub against: Option<String>,
     pub pid: Option<u32>,
@@ -51,6 +53,7 @@ impl Options {
             connections: 4,
             rounds: 3,
             settings: Vec::new(),
+            control: false,
             encoders: vec!["rows".to_owned(), "postgis".to_owned()],
             against: None,
             pid: None,
@@ -58,6 +61,7 @@ impl Options {
         while let Some(arg) = args.next() {
             match arg.as_str() {
                 "layers" | "growth" | "splits" | "prepare" => options.parts.push(arg),
+                "--control" => options.control = true,
                 "--bench" => {}
                 name => {
                     let value =

@@ -6,9 +6,9 @@ use postgres::Client;
 
 pub type Point = [f64; 2];
 
-/// SRID flag and the code of Web Mercator.
 const EWKB_SRID: u32 = 0x2000_0000;
-const SRID: u32 = 3857;
+pub const WEB_MERCATOR: u32 = 3857;
+pub const WGS84: u32 = 4326;
 /// Half the side of the square world in metres.
 pub const HALF_WORLD: f64 = 20_037_508.342_789_244;
 
@@ -60,13 +60,13 @@ impl Row {
     }
 
     pub fn point(self, point: Point) -> Self {
-        let mut wkb = header(1, true);
+        let mut wkb = header(1, Some(WEB_MERCATOR));
         coordinates(&mut wkb, &[point]);
         self.field(&wkb)
     }
 
     pub fn line(self, points: &[Point]) -> Self {
-        let mut wkb = header(2, true);
+        let mut wkb = header(2, Some(WEB_MERCATOR));
         wkb.extend((points.len() as u32).to_le_bytes());
         coordinates(&mut wkb, points);
         self.field(&wkb)
@@ -74,27 +74,27 @@ impl Row {
 
     /// Rings without their closing point.
     pub fn polygon(self, rings: &[Vec<Point>]) -> Self {
-        let mut wkb = header(3, true);
+        let mut wkb = header(3, Some(WEB_MERCATOR));
         polygon_body(&mut wkb, rings);
         self.field(&wkb)
     }
 
-    pub fn multi_polygon(self, polygons: &[Vec<Vec<Point>>]) -> Self {
-        let mut wkb = header(6, true);
+    pub fn multi_polygon(self, srid: u32, polygons: &[Vec<Vec<Point>>]) -> Self {
+        let mut wkb = header(6, Some(srid));
         wkb.extend((polygons.len() as u32).to_le_bytes());
         for rings in polygons {
-            wkb.extend(header(3, false));
+            wkb.extend(header(3, None));
             polygon_body(&mut wkb, rings);
         }
         self.field(&wkb)
     }
 }
 
-fn header(code: u32, srid: bool) -> Vec<u8> {
+fn header(code: u32, srid: Option<u32>) -> Vec<u8> {
     let mut wkb = vec![1];
-    if srid {
+    if let Some(srid) = srid {
         wkb.extend((code | EWKB_SRID).to_le_bytes());
-        wkb.extend(SRID.to_le_bytes());
+        wkb.extend(srid.to_le_bytes());
     } else {
         wkb.extend(code.to_le_bytes());
     }

@@ -28,7 +28,7 @@ pub fn run(dataset: &Dataset, side: &Side, options: &Options) {
     let mut client = dataset.client();
     let mut finished = Vec::new();
     for subject in SUBJECTS {
-        let tiles = tiles::list(&mut client, subject, options).concat();
+        let tiles = tiles::measured(&mut client, subject, options);
         for z in ZOOMS {
             let candidates = tiles.iter().filter(|tile| tile.0 == z).take(CANDIDATES);
             let layer = format!("{subject}_3857");
@@ -39,7 +39,7 @@ pub fn run(dataset: &Dataset, side: &Side, options: &Options) {
     compressors(&finished);
     let tiles: Vec<_> = (4..=6)
         .flat_map(|z| {
-            let whole = tiles::list(&mut client, "lines", options).concat();
+            let whole = tiles::measured(&mut client, "lines", options);
             whole.into_iter().filter(move |tile| tile.0 == z).take(4)
         })
         .collect();

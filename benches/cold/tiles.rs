@@ -18,9 +18,32 @@ const WEIGHTS: [usize; 15] = [1, 2, 4, 8, 16, 26, 38, 52, 66, 80, 107, 130, 150,
 /// Tiles in some random place, of a hundred.
 const ANYWHERE: f64 = 0.1;
 
+/// Tiles of the same zooms and places in two halves, none in both.
+#[derive(Default)]
+pub struct Lists {
+    /// Only these are measured.
+    pub measured: Vec<Tile>,
+    /// Asked for before, so that what the servers learn, they learn from other tiles.
+    pub others: Vec<Tile>,
+}
+
+impl Lists {
+    pub fn is_empty(&self) -> bool {
+        self.measured.is_empty()
+    }
+
+    /// Some of the measured tiles, to be looked at when all has been measured.
+    pub fn sample(&self) -> Vec<Tile> {
+        self.measured.iter().copied().step_by(SAMPLED).collect()
+    }
+}
+
+/// Each so many measured tiles one is looked at.
+const SAMPLED: usize = 5;
+
 /// The tiles of each band, the heaviest zoom first: no connection idles at the end while another
 /// still works on a tile of seconds.
-pub fn list(client: &mut Client, subject: &str, options: &Options) -> Vec<Vec<Tile>> {
+pub fn list(client: &mut Client, subject: &str, options: &Options) -> Vec<Lists> {
     let places = places(client, subject);
     let mut random = Random::new(11);
     // A tile of an oversized row costs so much that a fifth of the tiles tell enough.
@@ -28,13 +51,26 @@ pub fn list(client: &mut Client, subject: &str, options: &Options) -> Vec<Vec<Ti
     BANDS
         .map(|(first, last)| {
             let (first, last) = (first.max(options.zooms.0), last.min(options.zooms.1));
-            (first..=last).flat_map(|z| zoom(&mut random, &places, z, count)).collect()
+            let mut lists = Lists::default();
+            for z in first..=last {
+                for (number, tile) in zoom(&mut random, &places, z, count).into_iter().enumerate() {
+                    let even = number % 2 == 0;
+                    if even { &mut lists.measured } else { &mut lists.others }.push(tile);
+                }
+            }
+            lists
         })
-        .to_vec()
+        .into()
 }
 
+/// The measured tiles of all bands.
+pub fn measured(client: &mut Client, subject: &str, options: &Options) -> Vec<Tile> {
+    list(client, subject, options).into_iter().flat_map(|band| band.measured).collect()
+}
+
+/// Twice the zoom's share of `count`, or as many as there are.
 fn zoom(random: &mut Random, places: &[[f64; 2]], z: u8, count: usize) -> Vec<Tile> {
-    let wanted = (WEIGHTS[usize::from(z) - 2] * count).div_ceil(1000);
+    let wanted = 2 * (WEIGHTS[usize::from(z) - 2] * count).div_ceil(1000);
     let bounds = places.iter().fold([f64::MAX, f64::MAX, f64::MIN, f64::MIN], |b, [x, y]| {
         [b[0].min(*x), b[1].min(*y), b[2].max(*x), b[3].max(*y)]
     });

@@ -113,3 +113,25 @@ fn rows_that_have_no_place_are_left_out_and_the_others_stay() {
         assert_eq!((ids(&rows), ids(&postgis)), (vec![Some(1)], vec![Some(1)]), "{srid}, {bad}");
     }
 }
+
+#[test]
+fn a_table_may_have_many_numeric_columns() {
+    let database = Database::new();
+    let columns: Vec<String> = (1..=60).map(|n| format!("n{n}")).collect();
+    // Every third value is a number that no double is.
+    let value = |n: usize| match n % 3 {
+        0 => format!("12345678901234567.{n:02}"),
+        _ => format!("{n}.5"),
+    };
+    let values: Vec<String> = (1..=60).map(value).collect();
+    database.execute(&format!(
+        "CREATE TABLE t (id int PRIMARY KEY, {} numeric, geom geometry(Point, 3857));
+         INSERT INTO t VALUES (1, {}, ST_SetSRID(ST_MakePoint(0, 0), 3857))",
+        columns.join(" numeric, "),
+        values.join(", "),
+    ));
+    let server = both(&database, "t", "");
+    let [rows, postgis] = features(&server, "0/0/0");
+    assert_eq!(rows[0].properties.len(), 60);
+    assert_eq!(rows[0].properties, postgis[0].properties);
+}

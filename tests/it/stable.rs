@@ -109,3 +109,55 @@ fn tiles_are_the_same_bytes_on_every_server_and_after_the_table_was_rewritten() 
     database.execute("VACUUM FULL ANALYZE far");
     assert_same(&first, &tiles(&database));
 }
+
+/// Bytes and tags of some tiles of both tables of [`COASTS`].
+fn coasts(server: &Server) -> Vec<(Vec<u8>, String)> {
+    let layers = ["metres", "degrees", "limited"];
+    let tiles = ["6/33/24", "9/266/197", "12/2133/1580", "14/8533/6321"];
+    let paths = tiles.iter().flat_map(|tile| layers.map(|layer| format!("/{layer}/{tile}")));
+    let tile = |path: String| {
+        let answer = server.request("GET", &path, &[("accept-encoding", "gzip")]);
+        assert_eq!(answer.status, 200, "{path}");
+        (answer.mvt(), answer.header("etag").unwrap().to_owned())
+    };
+    paths.map(tile).collect()
+}
+
+/// Islands of 20,000 corners, stored in 320 kB, and small ones.
+const COASTS: &str = "
+    INSERT INTO metres
+    SELECT k, ST_MakePolygon(ST_MakeLine(ST_SetSRID(ST_MakePoint(
+        840000 + k * 3000 + r * cos(a), 4590000 + r * sin(a)), 3857) ORDER BY i))
+    FROM generate_series(1, 4) k, LATERAL (SELECT i, a, CASE WHEN k % 2 = 0 THEN 3e5 ELSE 500 END
+          * (1 + 0.1 * sin(50 * a) + 0.01 * sin(1700 * a)) AS r
+        FROM (SELECT i, 2 * pi() * (i % n) / n AS a
+          FROM (SELECT CASE WHEN k % 2 = 0 THEN 20000 ELSE 20 END AS n) corners,
+            generate_series(0, n) i) angles) ring
+    GROUP BY k;
+    INSERT INTO degrees SELECT id, ST_Transform(geom, 4326) FROM metres";
+
+#[test]
+fn tiles_do_not_depend_on_what_the_server_saw_when_it_started() {
+    let database = Database::new();
+    for (table, srid) in [("metres", 3857), ("degrees", 4326)] {
+        database.execute(&format!(
+            "CREATE TABLE {table} (id int PRIMARY KEY, geom geometry(Polygon, {srid}));
+             ALTER TABLE {table} ALTER geom SET STORAGE EXTERNAL"
+        ));
+    }
+    let toml = format!(
+        "[databases.main]\nurl = \"{}\"\n[layers.metres]\ntable = \"metres\"\n\
+         [layers.degrees]\ntable = \"degrees\"\n\
+         [layers.limited]\ntable = \"degrees\"\nmax_features = 2\n",
+        database.url,
+    );
+    let before = Server::configured(&toml);
+    database.execute(COASTS);
+    let after = Server::configured(&toml);
+    assert!(coasts(&before) == coasts(&after), "not the same bytes or tags");
+    // What the first server has learned holds for tiles that it has not been asked for.
+    let other = ["/metres/13/4267/3160", "/degrees/13/4267/3160", "/limited/13/4267/3160"];
+    for path in other {
+        assert!(before.get(path).mvt() == after.get(path).mvt(), "{path}");
+    }
+}

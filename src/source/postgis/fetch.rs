@@ -98,9 +98,11 @@ pub(super) async fn fetch(
 /// How a layer's stream ended.
 enum End {
     Complete,
-    /// There are more rows than wanted.
+    /// There are more rows than wanted. The sink has none of them, here and below.
     TooMany,
-    /// At a row that can't be transformed; the sink has none of the layer's rows.
+    /// There are rows that should have been cut.
+    Large,
+    /// At a row that can't be transformed.
     Untransformable(Values, Wanted),
 }
 
@@ -121,18 +123,21 @@ impl Layer<'_, '_> {
         if values.filter == Filter::Nothing {
             return Ok(End::Complete);
         }
-        let wanted = self.wanted();
+        let mut wanted = self.wanted();
         if let Some(mvt) = &self.table.mvt {
             return self.encoded(mvt, values, wanted).await;
         }
-        let end = match self.stream(values, wanted).await? {
-            (End::TooMany, values) => {
-                self.table.hints.set_overflowed(self.request.tile.z());
-                self.stream(values, wanted.in_order()).await?.0
+        loop {
+            // What is learned here changes how the next one is asked.
+            match self.stream(&values, wanted).await? {
+                End::TooMany => {
+                    self.table.hints.set_overflowed(self.request.tile.z());
+                    wanted = wanted.in_order();
+                }
+                End::Large => self.table.hints.set_large(),
+                end => return Ok(end),
             }
-            (end, _) => end,
-        };
-        Ok(end)
+        }
     }
 
     /// Rows are only put in order once there were too many at this zoom: most tiles of most
@@ -156,17 +161,18 @@ impl Layer<'_, '_> {
     }
 
     /// Sends the rows of a query to the sink.
-    async fn stream(&self, values: Values, wanted: Wanted) -> Result<(End, Values), Error> {
-        let rows = &self.table.rows;
+    async fn stream(&self, values: &Values, wanted: Wanted) -> Result<End, Error> {
+        let rows = self.table.rows_now();
         let most = wanted.limit.rows().unwrap_or(u64::MAX);
-        let (mut came, mut sent) = (0, 0);
+        let (mut came, mut sent, mut large) = (0, 0, false);
         let each = |row: Row, prepared: &Arc<Prepared>| {
             came += 1;
+            large |= self.table.is_unexpectedly_large(rows, raw(&row, 1));
             // A row that is cut may have its box in the tile and nothing else.
-            if came > most || rows.cut && raw(&row, 1).is_none() {
+            if large || came > most || rows.cut && raw(&row, 1).is_none() {
                 return;
             }
-            self.look_at_size(&row, &values, wanted);
+            self.look_at_size(&row, values, wanted);
             let decoders = &prepared.decoders;
             let order = &self.table.order;
             let feature = RowFeature { row: &row, decoders, geometry: None, order, cut: rows.cut };
@@ -179,21 +185,25 @@ impl Layer<'_, '_> {
             // A row that can't be transformed ends the statement after any number of others.
             Err(error) if self.table.transform.is_some() && is_transform_failure(&error) => {
                 self.sink.restart(self.index, sent);
-                return Ok((End::Untransformable(values.clone(), wanted.in_order()), values));
+                return Ok(End::Untransformable(values.clone(), wanted.in_order()));
             }
             done => done?,
+        }
+        if large {
+            self.sink.restart(self.index, sent);
+            return Ok(End::Large);
         }
         match wanted.limit {
             Limit::Any(_) if came > most => {
                 self.sink.restart(self.index, sent);
-                return Ok((End::TooMany, values));
+                return Ok(End::TooMany);
             }
             Limit::First(_) if came > most => {
                 self.sink.truncated(self.index, Truncation::MaxFeatures);
             }
             _ => {}
         }
-        Ok((End::Complete, values))
+        Ok(End::Complete)
     }
 
     /// Has the database make the layer.

@@ -1,7 +1,7 @@
-//! What a layer's tiles have shown so far of each zoom. It decides how the next one is asked for,
-//! never what is in it.
+//! What a layer's tiles have shown so far, most of it of each zoom. It decides how the next one is
+//! asked for, never what is in it.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crate::tile::MAX_ZOOM;
 
@@ -17,9 +17,24 @@ pub(super) struct Hints {
     overflowed: AtomicU32,
     /// For each zoom, rows looked at, in the upper half, and small ones among them.
     sizes: [AtomicU64; MAX_ZOOM as usize + 1],
+    /// Rows may be large enough to be cut.
+    large: AtomicBool,
 }
 
 impl Hints {
+    pub(super) fn new(large: bool) -> Self {
+        Self { large: large.into(), ..Self::default() }
+    }
+
+    /// Rows may be so large that those that reach far are cut.
+    pub(super) fn large(&self) -> bool {
+        self.large.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_large(&self) {
+        self.large.store(true, Ordering::Relaxed);
+    }
+
     /// A tile of the zoom had more rows than it may have.
     pub(super) fn overflowed(&self, z: u8) -> bool {
         self.overflowed.load(Ordering::Relaxed) >> z & 1 != 0

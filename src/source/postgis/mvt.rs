@@ -251,13 +251,18 @@ fn tags(columns: &[Column], texts: &str) -> String {
     }
     // ST_AsMVT makes a tag of each key of a jsonb value, whose column's name doesn't show: a way
     // to have numbers and texts under one key.
-    if !inexact.is_empty() {
-        tags.push_str(&format!(
-            "jsonb_strip_nulls(jsonb_build_object({})) AS {texts}, ",
-            inexact.join(", ")
-        ));
+    let objects: Vec<String> = inexact.chunks(KEYS).map(object).collect();
+    if !objects.is_empty() {
+        tags.push_str(&format!("{} AS {texts}, ", objects.join(" || ")));
     }
     tags
+}
+
+/// Keys of one object: a function takes 100 arguments at most.
+const KEYS: usize = 40;
+
+fn object(items: &[String]) -> String {
+    format!("pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object({}))", items.join(", "))
 }
 
 const NO_NUMBERS: &str = "('NaN', 'Infinity', '-Infinity')";
@@ -284,7 +289,7 @@ fn tag(column: &Column) -> String {
 fn exact(name: &str) -> String {
     format!(
         "CASE WHEN {name}::pg_catalog.text IN {NO_NUMBERS} THEN NULL WHEN {name} = 0 THEN true \
-         WHEN abs({name}) NOT BETWEEN 1e-300 AND 1e300 THEN false \
+         WHEN pg_catalog.abs({name}) NOT BETWEEN 1e-300 AND 1e300 THEN false \
          ELSE {name}::pg_catalog.float8::pg_catalog.text::pg_catalog.numeric = {name} END"
     )
 }
@@ -292,23 +297,25 @@ fn exact(name: &str) -> String {
 /// RFC 3339 in UTC, which has four digits for a year and no sign; 1 BC is year 0000.
 fn time(column: &Column, name: &str) -> String {
     use tokio_postgres::types::Type;
-    let fraction = |text: String| format!("rtrim(rtrim({text}, '0'), '.')");
+    let fraction = |text: String| format!("pg_catalog.rtrim(pg_catalog.rtrim({text}, '0'), '.')");
     let dated = |moment: &str, rest: &str| {
         let year = format!("EXTRACT(year FROM {moment})");
         format!(
-            "CASE WHEN isfinite({moment}) AND {year} BETWEEN -1 AND 9999 \
-             THEN lpad(greatest({year}, 0)::pg_catalog.int4::pg_catalog.text, 4, '0') || {rest} END"
+            "CASE WHEN pg_catalog.isfinite({moment}) AND {year} BETWEEN -1 AND 9999 \
+             THEN pg_catalog.lpad(GREATEST({year}, 0)::pg_catalog.int4::pg_catalog.text, 4, '0') \
+             || {rest} END"
         )
     };
     match Type::from_oid(column.base) {
-        Some(Type::DATE) => dated(name, &format!("to_char({name}, '-MM-DD')")),
-        Some(Type::TIME) => fraction(format!("to_char({name}, 'HH24:MI:SS.US')")),
+        Some(Type::DATE) => dated(name, &format!("pg_catalog.to_char({name}, '-MM-DD')")),
+        Some(Type::TIME) => fraction(format!("pg_catalog.to_char({name}, 'HH24:MI:SS.US')")),
         other => {
             let moment = match other {
                 Some(Type::TIMESTAMPTZ) => format!("({name} AT TIME ZONE 'UTC')"),
                 _ => name.to_owned(),
             };
-            let text = fraction(format!("to_char({moment}, '-MM-DD\"T\"HH24:MI:SS.US')"));
+            let text =
+                fraction(format!("pg_catalog.to_char({moment}, '-MM-DD\"T\"HH24:MI:SS.US')"));
             dated(&moment, &format!("{text} || 'Z'"))
         }
     }

@@ -99,7 +99,7 @@ fn double(column: &str) -> String {
     let double = |text: &str| format!("'{text}'::pg_catalog.float8");
     format!(
         "CASE WHEN {column} = 'NaN' THEN {} WHEN {column} > 1e300 THEN {} \
-         WHEN {column} < -1e300 THEN {} WHEN abs({column}) < 1e-300 THEN 0 \
+         WHEN {column} < -1e300 THEN {} WHEN pg_catalog.abs({column}) < 1e-300 THEN 0 \
          ELSE {column}::pg_catalog.float8 END",
         double("NaN"),
         double("Infinity"),

@@ -8,10 +8,19 @@ use crate::tile::mercator::HALF_WORLD;
 /// ones may lie elsewhere.
 const INLINE: usize = 2000;
 
-/// The condition that a row isn't small: `$9` is the least width, `$10` the least height. May
-/// keep some that are, and never drops one that isn't: boxes are stored a little too large.
+/// Conditions that rows aren't small: `$9` is the least width, `$10` the least height. They may
+/// keep some that are, and never drop one that isn't: boxes are stored a little too large.
+#[derive(Clone, Debug)]
+pub(super) struct NotSmall {
+    /// By the box of each row.
+    pub(super) all: String,
+    /// Only of rows that are looked at for little; the others may be small. Which ones they are
+    /// depends on how well they compress.
+    pub(super) cheap: String,
+}
+
 /// `mixed` columns may hold points, which are never small.
-pub(super) fn not_small(postgis: &str, column: &str, mixed: bool) -> String {
+pub(super) fn not_small(postgis: &str, column: &str, mixed: bool) -> NotSmall {
     let schema = quote(postgis);
     let edge = |name: &str| format!("{schema}.{name}({column}::{schema}.box2d::{schema}.box3d)");
     let [west, south, east, north] = ["ST_XMin", "ST_YMin", "ST_XMax", "ST_YMax"].map(edge);
@@ -22,10 +31,9 @@ pub(super) fn not_small(postgis: &str, column: &str, mixed: bool) -> String {
         ),
         false => String::new(),
     };
-    format!(
-        "(pg_catalog.pg_column_size({column}) > {INLINE} OR {east} - {west} >= $9 \
-         OR {north} - {south} >= $10{points})"
-    )
+    let all = format!("({east} - {west} >= $9 OR {north} - {south} >= $10{points})");
+    let cheap = format!("(pg_catalog.pg_column_size({column}) > {INLINE} OR {all})");
+    NotSmall { all, cheap }
 }
 
 /// The size below which a row is small, in metres of Web Mercator.

@@ -54,8 +54,6 @@ pub(super) struct Shape<'a> {
     /// Of the rows' values: the same or 0.
     pub(super) row_srid: i32,
     pub(super) curves: bool,
-    /// Whether rows may be so large that those that reach far are cut down.
-    pub(super) large: bool,
     pub(super) id: Option<&'a str>,
     /// No two rows have the same id, and all have one.
     pub(super) unique: bool,
@@ -117,14 +115,12 @@ impl Shape<'_> {
         self.rows(&self.plain(), false)
     }
 
-    /// The rows as they are, but for those that are large and reach far beyond the tile.
-    pub(super) fn cut_rows(&self) -> Rows {
-        let whole = self.plain();
-        if !self.large || self.points {
-            return self.rows(&whole, false);
-        }
+    /// The rows as they are, but for those that are large and reach far beyond the tile; `None`
+    /// where such rows aren't cut.
+    pub(super) fn cut_rows(&self) -> Option<Rows> {
         let (column, known) = (quote(self.geometry), self.lines_or_polygons);
-        self.rows(&distant::cut(self.postgis, &column, &whole, self.row_srid, known), true)
+        let cut = || distant::cut(self.postgis, &column, &self.plain(), self.row_srid, known);
+        self.keeps_units().then(|| self.rows(&cut(), true))
     }
 
     /// The rows in degrees.
@@ -193,14 +189,12 @@ impl Shape<'_> {
         !self.points && !self.geography && self.is_known()
     }
 
-    /// The items of ORDER BY: the layer's own order or the larger side of the box `size`, then
+    /// The items of ORDER BY: the layer's own order or the largest box first, `size`, then
     /// the id; and whatever else there is, such that every server takes the same rows.
     fn first(&self, size: Option<&String>) -> String {
         let mut items: Vec<String> = self.order.iter().map(Key::sql).collect();
         if let Some(size) = size {
-            let edge = |name| format!("{}(tesela.{size})", self.function(name));
-            let [west, south, east, north] = ["ST_XMin", "ST_YMin", "ST_XMax", "ST_YMax"].map(edge);
-            items.push(format!("GREATEST({east} - {west}, {north} - {south}) DESC"));
+            items.push(format!("{} DESC", self.larger_side(&format!("tesela.{size}"))));
         }
         items.extend(self.id.map(|id| format!("tesela.{}", quote(id))));
         if !self.unique {
@@ -208,6 +202,23 @@ impl Shape<'_> {
             items.extend(self.all_columns());
         }
         items.join(", ")
+    }
+
+    /// The larger side of a box. Degrees of latitude count as many of longitude as Web Mercator
+    /// makes of them in the box's middle. Rows that have to be transformed are compared in the
+    /// units of their own system, stretched as they may be.
+    fn larger_side(&self, shape: &str) -> String {
+        let edge = |name| format!("{}({shape})", self.function(name));
+        let [west, south, east, north] = ["ST_XMin", "ST_YMin", "ST_XMax", "ST_YMax"].map(edge);
+        if self.srid != 4326 && !self.geography {
+            return format!("GREATEST({east} - {west}, {north} - {south})");
+        }
+        let within = |value, most: f64| format!("LEAST(GREATEST({value}, -{most}), {most})");
+        let (south, north) = (within(south, 90.0), within(north, 90.0));
+        let middle = within(format!("({south} + {north}) / 2"), 85.06);
+        let stretched =
+            format!("({north} - {south}) / pg_catalog.cos(pg_catalog.radians({middle}))");
+        format!("GREATEST({east} - {west}, {stretched})")
     }
 
     /// All properties as items of ORDER BY. One by one, since only ties are compared: a text of
@@ -307,7 +318,6 @@ mod tests {
             srid: 25832,
             row_srid: 0,
             curves: true,
-            large: true,
             id: None,
             unique: false,
             columns: &[],

@@ -8,6 +8,7 @@ use tokio_postgres::types::Type;
 use super::connection::Parameter;
 use super::distant::Cut;
 use super::filter::Filter;
+use super::small::NotSmall;
 
 /// The parts of a layer's queries.
 #[derive(Clone, Debug)]
@@ -30,8 +31,8 @@ pub(super) struct From {
     pub(super) within: String,
     /// Rows that have a geometry at all.
     pub(super) present: String,
-    /// The condition that rows aren't small: `$9` and `$10`; `None` where all would be kept.
-    pub(super) not_small: Option<String>,
+    /// The conditions that rows aren't small; `None` where all would be kept.
+    pub(super) not_small: Option<NotSmall>,
     /// What rows are ordered by: the items of ORDER BY, and a column with a name of its own that
     /// they need besides.
     pub(super) first: String,
@@ -107,6 +108,12 @@ impl From {
             _ => format!(" WHERE {}", self.within),
         };
         if let (true, Some(not_small)) = (wanted.not_small, &self.not_small) {
+            // What the limit counts must not depend on how rows are stored. Without one, those
+            // that are kept here are left out later.
+            let not_small = match wanted.limit {
+                Limit::None => &not_small.cheap,
+                Limit::Any(_) | Limit::First(_) => &not_small.all,
+            };
             // Writing to a String can't fail.
             let _ = write!(condition, " AND {not_small}");
         }

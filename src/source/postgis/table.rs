@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::distant::may_be_large;
 use super::filter::Filter;
 use super::hints::Hints;
 use super::inventory::{Column, ColumnKind, GeometryColumn, Inventory, SpatialTable};
@@ -26,6 +27,8 @@ pub struct TableLayer {
     pub(super) order: Vec<Key>,
     pub(super) hints: Hints,
     pub(super) rows: Rows,
+    /// The same, but large rows are cut; only where there can be such.
+    cut: Option<Rows>,
     /// Where the database makes the tiles.
     pub(super) mvt: Option<Mvt>,
     pub(super) system: System,
@@ -91,13 +94,13 @@ impl TableLayer {
             row_srid: if table.geometry.srid == Some(0) { 0 } else { srid },
             curves: !table.geometry.geography && can_hold_curves(&table.geometry),
             lines_or_polygons: holds_lines_or_polygons_only(&table.geometry),
-            large: table.long_values && !table.geometry.geography,
             id: id.as_deref(),
             unique: id.is_some() && id == table.primary_key,
             columns: &columns,
             order: &order,
         };
-        let rows = if known { shape.cut_rows() } else { shape.degree_rows() };
+        let rows = if known { shape.plain_rows() } else { shape.degree_rows() };
+        let cut = shape.cut_rows();
         let transform = (!known)
             .then(|| Transform { plain: shape.plain_rows(), some: shape.some_in_degrees() });
         let system = match srid {
@@ -112,9 +115,20 @@ impl TableLayer {
         };
         let crs = if srid == 3857 { Crs::WebMercator } else { Crs::Wgs84 };
         let mvt = (settings.encoder == Encoder::Postgis).then(|| Mvt::new(&shape));
-        let definition = definition(&rows, mvt.as_ref(), srid, &columns);
-        let hints = Hints::default();
-        Ok(Self { crs, columns, id, definition, order, hints, rows, mvt, system, transform })
+        // Whether rows are large yet decides nothing about the tiles.
+        let definition = definition(cut.as_ref().unwrap_or(&rows), mvt.as_ref(), srid, &columns);
+        let hints = Hints::new(table.long_values);
+        Ok(Self { crs, columns, id, definition, order, hints, rows, cut, mvt, system, transform })
+    }
+
+    /// The rows as they are asked for now.
+    pub(super) fn rows_now(&self) -> &Rows {
+        self.cut.as_ref().filter(|_| self.hints.large()).unwrap_or(&self.rows)
+    }
+
+    /// A row that came whole would have been asked for otherwise had it been known.
+    pub(super) fn is_unexpectedly_large(&self, rows: &Rows, ewkb: Option<&[u8]>) -> bool {
+        !rows.cut && self.cut.is_some() && ewkb.is_some_and(may_be_large)
     }
 
     /// Coordinate system of the rows' geometry.

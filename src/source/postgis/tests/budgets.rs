@@ -120,6 +120,36 @@ async fn the_largest_come_first_without_an_order_and_small_ones_do_not_count() {
 }
 
 #[tokio::test]
+async fn the_largest_in_degrees_are_the_largest_on_the_map() {
+    let db = TestDatabase::new().await;
+    // Lines to the east and to the north, each a fifth longer than the one before, all over the
+    // world; one that reaches beyond the pole.
+    db.sql(
+        "CREATE TABLE metres (id int PRIMARY KEY, geom geometry(LineString, 3857));
+         INSERT INTO metres SELECT i, ST_SetSRID(ST_MakeLine(ST_MakePoint(0, y),
+             CASE WHEN i % 2 = 0 THEN ST_MakePoint(size, y) ELSE ST_MakePoint(0, y + size) END), 3857)
+           FROM (SELECT i, 1000 * 1.2 ^ i AS size, (i * 7 % 20 - 10) * 1.8e6 AS y
+             FROM generate_series(1, 20) i) AS sizes;
+         CREATE TABLE degrees (id int PRIMARY KEY, geom geometry(LineString, 4326));
+         INSERT INTO degrees SELECT id, ST_Transform(geom, 4326) FROM metres;
+         CREATE TABLE globe (id int PRIMARY KEY, geom geography(LineString, 4326));
+         INSERT INTO globe SELECT id, geom::geography FROM degrees;
+         INSERT INTO degrees VALUES (0, 'SRID=4326;LINESTRING(9 80, 9 1e308)')",
+    )
+    .await;
+    let source = db.source();
+    for (name, odd) in [("metres", 0), ("degrees", 1), ("globe", 0)] {
+        let layer = layer(&source, &table(name)).await;
+        for rows in [1, 4, 9, 15] {
+            let seen = fetch_level(&source, &layer, (0, 0, 0), at_most(rows + odd)).await;
+            let mut expected: Vec<i64> = (21 - i64::from(rows)..=20).collect();
+            expected.splice(0..0, (0..i64::from(odd)).collect::<Vec<_>>());
+            assert_eq!(seen.ids(0), expected, "{name}, {rows}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn too_many_rows_are_the_same_ones_whatever_order_they_lie_in() {
     let db = TestDatabase::new().await;
     for (name, by) in [("a", "i"), ("b", "-i"), ("c", "i * 7919 % 1000")] {

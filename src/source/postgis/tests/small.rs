@@ -94,3 +94,46 @@ async fn zooms_at_which_little_is_small_are_not_looked_through() {
         assert_eq!(seen.rows.len(), 1500);
     }
 }
+
+#[tokio::test]
+async fn small_rows_take_no_place_of_the_budget_however_they_are_stored() {
+    let db = TestDatabase::new().await;
+    for (name, storage) in [("compressed", "EXTENDED"), ("plain", "EXTERNAL")] {
+        // 200 corners in two places, and squares that can be seen.
+        db.sql(&format!(
+            "CREATE TABLE {name} (id int PRIMARY KEY, geom geometry(Geometry, 3857));
+             ALTER TABLE {name} ALTER geom SET STORAGE {storage};
+             INSERT INTO {name} SELECT k, (SELECT ST_MakeLine(ST_SetSRID(
+                 ST_MakePoint(k + i % 2 * 0.01, 0), 3857)) FROM generate_series(1, 200) i)
+               FROM generate_series(1, 10) k;
+             INSERT INTO {name} SELECT k, ST_MakeEnvelope(k, 0, k + 5000, 5000, 3857)
+               FROM generate_series(11, 20) k"
+        ))
+        .await;
+    }
+    let sizes = "SELECT pg_column_size(c.geom)::int8, pg_column_size(p.geom)::int8
+                 FROM compressed c JOIN plain p USING (id) WHERE id = 1";
+    let sizes = &db.client.query_typed(sizes, &[]).await.unwrap()[0];
+    assert!(sizes.get::<_, i64>(0) < 2000 && sizes.get::<_, i64>(1) > 2000);
+    let source = db.source();
+    let tile = (10, 512, 512);
+    for encoder in [Encoder::Rows, Encoder::Postgis] {
+        for (budget, complete) in [(6, false), (10, true)] {
+            let level = Level { max_features: Some(budget), ..LEVEL };
+            let mut seen = Vec::new();
+            for name in ["compressed", "plain"] {
+                let order_by = Some("id".to_owned());
+                let settings = TableSettings { order_by, encoder, ..table(name) };
+                let layer = layer(&source, &settings).await;
+                let found = fetch_level(&source, &layer, tile, level).await;
+                assert_eq!(found.truncated.is_empty(), complete, "{name}, {budget}");
+                let expected: Vec<i64> = (11..11 + i64::from(budget)).collect();
+                if encoder == Encoder::Rows {
+                    assert_eq!(found.ids(0), expected, "{name}");
+                }
+                seen.push(found.encoded);
+            }
+            assert!(seen[0] == seen[1], "{encoder:?}, {budget}");
+        }
+    }
+}
