@@ -63,6 +63,42 @@ fn the_ends_of_the_ranges_are_allowed() {
 }
 
 #[test]
+fn what_the_database_cannot_do_is_refused_where_it_makes_the_tiles() {
+    let by = |lines: &str| format!("encoder = \"postgis\"\n{lines}");
+    for (line, expected) in [
+        (
+            "max_tile_bytes = \"2MB\"",
+            "max_tile_bytes: expected no such limit with encoder = \"postgis\", got \"2MB\"\n    \
+             example: encoder = \"rows\"",
+        ),
+        (
+            "simplify = 0.5",
+            "simplify: expected 0, or nothing, with encoder = \"postgis\", got 0.5\n    \
+             example: encoder = \"rows\"",
+        ),
+        ("simplify = 65", "simplify: expected a number of grid units from 0 to 64, got 65"),
+        ("max_tile_bytes = \"1B\"", "max_tile_bytes: expected a size of at least 1KB"),
+    ] {
+        refused(&with_layer(&by(line)), &format!("tesela.toml:6: layers.roads.{expected}"));
+        let range = format!("[[layers.roads.zooms]]\nzooms = [3, 4]\n{line}");
+        let expected = format!("tesela.toml:8: layers.roads.zooms[0].{expected}");
+        refused(&with_layer(&by(&range)), &expected);
+        if line != "simplify = 65" && !line.contains("1B") {
+            load(&with_layer(line)).unwrap();
+        }
+    }
+    let errors = load(&with_layer(&by("simplify = 1\nmax_tile_bytes = \"2MB\""))).unwrap_err();
+    assert_eq!(errors.count(), 2, "{errors}");
+    load(&with_layer(&by("simplify = 0\nmin_size = 2\nmax_features = 5"))).unwrap();
+    // The encoder may come from elsewhere, and so does the way out.
+    let variable = ("TESELA_LAYERS__ROADS__ENCODER", "postgis");
+    let report = report_with(&with_layer("simplify = 2"), &[variable]);
+    let expected = "tesela.toml:5: layers.roads.simplify: expected 0, or nothing, with encoder = \
+                    \"postgis\", got 2\n    example: TESELA_LAYERS__ROADS__ENCODER='rows'";
+    assert!(report.starts_with(expected), "{report}");
+}
+
+#[test]
 fn an_order_is_a_list_of_columns() {
     load(&with_layer("order_by = 'z_order DESC NULLS LAST, \"name:en\"'")).unwrap();
     assert_eq!(

@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use super::{Document, LayerSettings, MAX_ZOOM, Path, require};
 use crate::catalog::ZoomSettings;
 use crate::config::hints;
-use crate::source::postgis::parse_order;
+use crate::source::postgis::{Encoder, parse_order};
 
 /// A 64th of a tile is a shape that nobody recognises any more.
 const SIMPLIFY: RangeInclusive<f64> = 0.0..=64.0;
@@ -21,12 +21,44 @@ pub(super) fn layer(path: &Path, layer: &LayerSettings, document: &mut Document<
     require(document, &path.key("min_size"), MIN_SIZE.contains(&layer.min_size));
     budgets(path, layer.max_features, layer.max_tile_bytes, document);
     order(&path.key("order_by"), layer.order_by.as_deref(), document);
+    if layer.encoder == Encoder::Postgis {
+        by_the_database(path, layer, document);
+    }
     let path = path.key("zooms");
     for (i, zooms) in layer.zooms.iter().enumerate() {
         let path = path.index(i);
         level(&path, zooms, document);
         range(&path.key("zooms"), zooms, layer, document);
         overlap(&path, &layer.zooms[..i], zooms, document);
+    }
+}
+
+/// What can't be had of tiles that the database makes is refused, rather than passed over.
+fn by_the_database(path: &Path, layer: &LayerSettings, document: &mut Document<'_>) {
+    let example = document.example(&path.key("encoder"));
+    let written = document.get(&path.key("simplify")).is_some();
+    let own = (path.clone(), written.then_some(layer.simplify), layer.max_tile_bytes);
+    let of_zooms = layer
+        .zooms
+        .iter()
+        .enumerate()
+        .map(|(i, own)| (path.key("zooms").index(i), own.simplify, own.max_tile_bytes));
+    for (path, simplify, bytes) in std::iter::once(own).chain(of_zooms) {
+        let mut refuse = |key, expected| {
+            let path = path.key(key);
+            let message = format!(
+                "expected {expected} with encoder = \"postgis\", got {}",
+                document.shown(&path)
+            );
+            document.report(&path, message, example.clone());
+        };
+        // What is out of range has been reported.
+        if simplify.is_some_and(|simplify| simplify != 0.0 && SIMPLIFY.contains(&simplify)) {
+            refuse("simplify", "0, or nothing,");
+        }
+        if bytes.is_some_and(|bytes| bytes >= MIN_TILE_BYTES) {
+            refuse("max_tile_bytes", "no such limit");
+        }
     }
 }
 
