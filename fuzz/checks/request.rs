@@ -88,7 +88,8 @@ fn check_error(reply: &Reply) {
     assert!(body["title"].is_string() && body["detail"].is_string());
     assert!(reply.body.len() < 1000, "{} bytes of error", reply.body.len());
     let body = body.to_string();
-    assert!(!body.contains("secret") && !body.contains("nobody"), "{body}");
+    // In the database's URL and in its errors; no request comes upon it by chance.
+    assert!(!body.contains("7f3a91c2"), "{body}");
     assert_eq!(reply.status == 405, header("allow").is_some());
     assert_eq!(reply.status == 503, header("retry-after").is_some());
 }

@@ -28,7 +28,7 @@ use super::tile::testing::{Owned, Row, line, point};
 /// What is served: published tables, layers with all that a layer can say, one that is disabled.
 const SETTINGS: &str = r#"
 [databases.main]
-url = "postgres://nobody@127.0.0.1:1/none"
+url = "postgres://user-7f3a91c2@127.0.0.1:1/none"
 [layers.roads]
 table = "roads"
 layer_name = "same"
@@ -151,7 +151,7 @@ impl Source for Memory {
 }
 
 fn rows(layer: &str) -> Result<Vec<Row>, SourceError> {
-    let (database, reason) = ("main".to_owned(), "secret".to_owned());
+    let (database, reason) = ("main".to_owned(), "reason-7f3a91c2".to_owned());
     let row = |geometry| Row {
         id: Some(1),
         geometry: Some(geometry),

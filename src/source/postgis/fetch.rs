@@ -10,6 +10,7 @@ use super::area::Area;
 use super::connection::{Connection, Prepared};
 use super::error::is_transform_failure;
 use super::filter::Filter;
+use super::hints;
 use super::mvt::{Mvt, Numbers};
 use super::one_by_one::{OneByOne, one_by_one};
 use super::rows::{RowFeature, raw};
@@ -17,7 +18,7 @@ use super::small::is_small;
 use super::statement::{Limit, Values, Wanted};
 use super::table::TableLayer;
 use crate::source::{LayerRequest, SourceLayer, TileSink};
-use crate::tile::Truncation;
+use crate::tile::{Level, Truncation};
 
 /// The sink, shared by the layers' streams. Locked for one row at a time, by one task: never
 /// contended.
@@ -130,6 +131,10 @@ impl Layer<'_, '_> {
         loop {
             // What is learned here changes how the next one is asked.
             match self.stream(&values, wanted).await? {
+                // That was to learn how many rows are small.
+                End::TooMany if self.level().max_features.is_none() => {
+                    wanted = Wanted { limit: Limit::None, ..self.wanted() };
+                }
                 End::TooMany => {
                     self.table.hints.set_overflowed(self.request.tile.z());
                     wanted = wanted.in_order();
@@ -144,13 +149,16 @@ impl Layer<'_, '_> {
     /// layers are far from their budget.
     fn wanted(&self) -> Wanted {
         let (z, hints) = (self.request.tile.z(), &self.table.hints);
-        let level = self.request.spec.levels.at(z);
+        let level = self.level();
         let can_be_small = level.min_size > 0.0 && self.table.rows.from.not_small.is_some();
         match level.max_features {
             None => {
                 // Beside what ST_AsMVT costs, a look at a row is nothing.
                 let pays = self.table.mvt.is_some() || hints.mostly_small(z);
-                Wanted { not_small: can_be_small && pays, limit: Limit::None }
+                // The first heavy tile of a zoom isn't read whole before that is known.
+                let learns = can_be_small && !pays && hints.wants_sizes(z);
+                let limit = if learns { Limit::Any(hints::SAMPLE) } else { Limit::None };
+                Wanted { not_small: can_be_small && pays, limit }
             }
             // Rows that are left out don't count, whatever is known of the zoom.
             Some(rows) if hints.overflowed(z) => {
@@ -158,6 +166,10 @@ impl Layer<'_, '_> {
             }
             Some(rows) => Wanted { not_small: can_be_small, limit: Limit::Any(rows) },
         }
+    }
+
+    fn level(&self) -> Level {
+        self.request.spec.levels.at(self.request.tile.z())
     }
 
     /// Sends the rows of a query to the sink.

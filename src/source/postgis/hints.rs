@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::tile::MAX_ZOOM;
 
 /// Rows looked at for each zoom.
-const SAMPLE: u32 = 1000;
+pub(super) const SAMPLE: u32 = 1000;
 /// Rows from which on their sizes mean something.
 const ENOUGH: u32 = 200;
 

@@ -69,7 +69,7 @@ async fn points_and_collections_are_never_small() {
     let source = db.source();
     let layer = layer(&source, &table("t")).await;
     let first = fetch_level(&source, &layer, (10, 512, 512), LEVEL).await;
-    assert_eq!(first.rows.len(), 1107, "nothing is known yet");
+    assert_eq!(first.ids(0), [1, 2, 3, 4, 5, 6], "its first thousand rows say enough");
     let second = fetch_level(&source, &layer, (10, 512, 512), LEVEL).await;
     assert_eq!(second.ids(0), [1, 2, 3, 4, 5, 6]);
     // Another zoom, at which nothing is small.
