@@ -3,8 +3,8 @@
 //!
 //! ```text
 //!     . - - - - - - - - - - - - - - - .
-//!     '  seven tiles: a row inside of  '      a row that reaches further out is cut
-//!     '  this comes whole      +----+  '      along the square around the tile, outside
+//!     '  12 tiles on each side: a row  '      a row that reaches further out is cut
+//!     '  inside comes whole    +----+  '      along the square around the tile, outside
 //!     '                        |tile|  '      of where Tesela itself makes the cut
 //!     '                        +----+  '
 //! ```
@@ -35,8 +35,8 @@ const LARGE: u32 = 65_536;
 const LARGE_EWKB: usize = LARGE as usize / 4 * 3;
 
 /// Tiles beside the tile on each side. A row within them comes whole: most of it shows, and
-/// `ST_AsMVTGeom` takes longest on what shows.
-const NEAR: u32 = 3;
+/// `ST_AsMVTGeom` takes longest on what shows: seconds, where that is 100,000 vertices.
+const NEAR: u32 = 12;
 
 /// Grid units kept around the tile's own buffer.
 const MARGIN: u32 = 16;
