@@ -27,6 +27,14 @@ fn report_with(text: &str, variables: &[(&str, &str)]) -> String {
     loaded.expect_err("the configuration should be refused").to_string()
 }
 
+/// Asserts that a file is refused with one problem, which says `expected`.
+#[track_caller]
+fn refused(text: &str, expected: &str) {
+    let errors = load(text).expect_err("the configuration should be refused");
+    assert!(errors.to_string().contains(expected), "{text}\n{errors}");
+    assert_eq!(errors.count(), 1, "{text}\n{errors}");
+}
+
 /// One database and one layer, with more lines for the layer; those begin on line 5.
 fn with_layer(lines: &str) -> String {
     format!(

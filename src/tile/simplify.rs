@@ -14,8 +14,9 @@
 //! and the stairs that snapping makes of a slope go as the straight line that they were.
 //!
 //! What decides is the vertices between two that stay, and nothing of it depends on the direction
-//! in which they are passed. All features that share them, in all tiles that see them, therefore
-//! leave out the same ones.
+//! in which they are passed. All rings that share them, in all tiles that see them, therefore
+//! leave out the same ones. Lines have no junctions: those that share a stretch with the same ends
+//! do so too, others may differ by the tolerance.
 
 use super::clip;
 use super::polygons::LazyPlaces;

@@ -1,18 +1,10 @@
 //! Encoder, simplification, budgets, and what is different at some zooms.
 
-use super::{load, report, report_with, with_layer};
+use super::{load, refused, report, report_with, with_layer};
 
 /// A range of zooms in a layer with zooms 2 to 18; its lines begin on line 8.
 fn with_range(lines: &str) -> String {
     with_layer(&format!("min_zoom = 2\nmax_zoom = 18\n[[layers.roads.zooms]]\n{lines}"))
-}
-
-/// Asserts that a file is refused with one problem, which says `expected`.
-#[track_caller]
-fn refused(text: &str, expected: &str) {
-    let errors = load(text).expect_err("the configuration should be refused");
-    assert!(errors.to_string().contains(expected), "{text}\n{errors}");
-    assert_eq!(errors.count(), 1, "{text}\n{errors}");
 }
 
 #[test]

@@ -1,15 +1,7 @@
-use super::{load, with_layer};
+use super::{load, refused, with_layer};
 
 const DATABASES: &str =
     "[databases.a]\nurl = \"postgres://a\"\n[databases.b]\nurl = \"postgres://b\"\n";
-
-/// Asserts that a file is refused with one problem, which says `expected`.
-#[track_caller]
-fn refused(text: &str, expected: &str) {
-    let errors = load(text).expect_err("the configuration should be refused");
-    assert!(errors.to_string().contains(expected), "{text}\n{errors}");
-    assert_eq!(errors.count(), 1, "{text}\n{errors}");
-}
 
 #[test]
 fn layer_values_have_ranges() {
