@@ -8,10 +8,9 @@ use std::hint::black_box;
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 use parking_lot::Mutex;
-use tesela::cache::{CachedTile, Key, TileCache};
+use tesela::cache::{CachedTile, Generations, Key, Stamp, TileCache};
 use tesela::metrics::Metrics;
 use tesela::tile::TileCoord;
 
@@ -19,6 +18,7 @@ use tesela::tile::TileCoord;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+const HOUR: Duration = Duration::from_secs(3_600);
 const TILES: u32 = 5_000;
 const TILE_BYTES: usize = 1_000;
 /// Just too small for a second shard.
@@ -27,20 +27,19 @@ const ONE_SHARD: u64 = 15_999_999;
 const MANY_SHARDS: u64 = 512_000_000;
 
 fn key(n: u32) -> Key {
-    Key::new(7, TileCoord::new(24, n, n / 2).expect("a tile"))
+    Key::new(7, TileCoord::new(24, n, n / 2).expect("a tile"), false)
 }
 
 fn tile() -> CachedTile {
-    let exact = |bytes: Vec<u8>| Bytes::from(bytes.into_boxed_slice());
     let etag = format!("\"{:032x}-1-gz\"", 7);
-    CachedTile { gzip: exact(vec![1; TILE_BYTES]), etag: exact(etag.into_bytes()), truncated: None }
+    CachedTile::new(etag.as_bytes(), b"", &[1; TILE_BYTES])
 }
 
 fn filled(budget: u64) -> TileCache {
     let metrics = Metrics::new().expect("metrics");
     let cache = TileCache::new(budget, Arc::new(metrics));
-    let expires = Instant::now() + Duration::from_secs(3600);
-    (0..TILES).for_each(|n| _ = cache.insert(key(n), tile(), expires));
+    let stamp = Stamp::now(&Generations::default().members([7], 0.0));
+    (0..TILES).for_each(|n| _ = cache.insert(key(n), tile(), HOUR, &stamp));
     // The first clone of a `Bytes` is dearer than those that follow.
     (0..TILES).for_each(|n| assert!(cache.get(&key(n), Instant::now()).is_some()));
     cache
@@ -116,17 +115,17 @@ fn get(c: &mut Criterion) {
 
 fn insert(c: &mut Criterion) {
     let cache = filled(ONE_SHARD);
-    let expires = Instant::now() + Duration::from_secs(3600);
+    let stamp = Stamp::now(&Generations::default().members([7], 0.0));
     let mut n = 0;
     let mut next = || {
         n = (n + 1) % (1 << 24);
         key(n)
     };
     // Fills the budget first, so that every insert measured drops a tile.
-    (0..4 * TILES).for_each(|_| _ = cache.insert(next(), tile(), expires));
+    (0..4 * TILES).for_each(|_| _ = cache.insert(next(), tile(), HOUR, &stamp));
     let mut group = c.benchmark_group("insert");
     group.bench_function("cache, with an eviction", |b| {
-        b.iter(|| cache.insert(next(), tile(), expires));
+        b.iter(|| cache.insert(next(), tile(), HOUR, &stamp));
     });
     group.bench_function("making the tile alone", |b| b.iter(|| drop(black_box(tile()))));
     group.finish();

@@ -5,10 +5,9 @@
 
 use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bytes::Bytes;
-use tesela::cache::{CachedTile, Key, TileCache};
+use tesela::cache::{CachedTile, Generations, Key, Stamp, TileCache};
 use tesela::metrics::Metrics;
 use tesela::tile::TileCoord;
 
@@ -51,15 +50,17 @@ fn main() {
 fn fill(count: u32, size: usize) {
     let metrics = Arc::new(Metrics::new().expect("metrics"));
     let cache = TileCache::new(4_000_000_000, metrics.clone());
-    let expires = Instant::now() + Duration::from_secs(3600);
+    let stamp = Stamp::now(&Generations::default().members([7], 0.0));
+    let hour = Duration::from_secs(3_600);
     let before = resident();
     for n in 0..count {
         let made = tile(n, size);
         // As the engine does: the waiting requests keep the other one until they are answered.
         cache.insert(
-            Key::new(7, TileCoord::new(24, n, n / 2).expect("a tile")),
+            Key::new(7, TileCoord::new(24, n, n / 2).expect("a tile"), false),
             made.clone(),
-            expires,
+            hour,
+            &stamp,
         );
     }
     std::thread::sleep(Duration::from_millis(200));
@@ -76,9 +77,8 @@ fn fill(count: u32, size: usize) {
 
 /// As `engine::flight` makes it.
 fn tile(n: u32, size: usize) -> CachedTile {
-    let exact = |bytes: Vec<u8>| Bytes::from(bytes.into_boxed_slice());
     let etag = format!("\"{n:032x}-1-gz\"");
-    CachedTile { gzip: exact(vec![1; size]), etag: exact(etag.into_bytes()), truncated: None }
+    CachedTile::new(etag.as_bytes(), b"", &vec![1; size])
 }
 
 /// Resident anonymous memory of this process.

@@ -120,7 +120,8 @@ fn state(settings: &Settings, runtime: tokio::runtime::Handle) -> State {
         })),
     };
     let (layers, tilesets) = (&settings.layers, &settings.tilesets);
-    engine.publish(Builder { databases: &[database], layers, tilesets }.build());
+    let versions = &BTreeMap::new();
+    engine.publish(Builder { databases: &[database], layers, tilesets, versions }.build());
     State {
         engine: Arc::new(engine),
         origins: Origins::new(&settings.server.cors_origins),

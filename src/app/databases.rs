@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::AppError;
+use super::versions::Versions;
 use crate::catalog::{self, Catalog, NamedSource, Tables};
 use crate::config::Settings;
 use crate::engine::Engine;
@@ -41,6 +42,7 @@ struct Entry {
     name: Arc<str>,
     source: Arc<PostgisSource>,
     publish: Option<Publish>,
+    versions: Versions,
     status: Mutex<Status>,
 }
 
@@ -61,8 +63,8 @@ impl Databases {
     /// # Errors
     /// A URL or its TLS settings can't be used.
     pub fn new(settings: &Settings) -> Result<Self, AppError> {
-        let entries = settings.databases.iter().map(|(name, settings)| {
-            settings.url.parse().map_err(|cause| AppError::Url { name: name.clone(), cause })?;
+        let entries = settings.databases.iter().map(|(name, database)| {
+            database.url.parse().map_err(|cause| AppError::Url { name: name.clone(), cause })?;
             let status = Status {
                 tables: Tables::Unreachable,
                 reachable: false,
@@ -72,8 +74,9 @@ impl Databases {
             };
             Ok(Arc::new(Entry {
                 name: name.as_str().into(),
-                source: Arc::new(PostgisSource::new(name, settings)?),
-                publish: settings.publish.clone(),
+                source: Arc::new(PostgisSource::new(name, database)?),
+                publish: database.publish.clone(),
+                versions: Versions::new(settings, name),
                 status: Mutex::new(status),
             }))
         });
@@ -86,7 +89,7 @@ impl Databases {
 
     /// Asks every database what it holds, all at once, and builds the catalogue of that.
     pub async fn load(&self, settings: &Settings) -> Catalog {
-        join_all(self.entries.iter().map(|entry| entry.read_tables())).await;
+        join_all(self.entries.iter().map(|entry| entry.read_all())).await;
         self.catalog(settings)
     }
 
@@ -102,6 +105,11 @@ impl Databases {
         self.entries.iter().filter(down).map(|entry| &*entry.name).collect()
     }
 
+    /// Layers whose `version_sql` doesn't work, with the reason.
+    pub fn version_failures(&self) -> Vec<(String, String)> {
+        self.entries.iter().flat_map(|entry| entry.versions.failures()).collect()
+    }
+
     fn catalog(&self, settings: &Settings) -> Catalog {
         let database = |entry: &Arc<Entry>| catalog::Database {
             source: NamedSource { name: entry.name.clone(), source: entry.source.clone() },
@@ -109,10 +117,12 @@ impl Databases {
             tables: entry.status.lock().tables.clone(),
         };
         let databases: Vec<_> = self.entries.iter().map(database).collect();
+        let versions = self.entries.iter().flat_map(|entry| entry.versions.known()).collect();
         let builder = catalog::Builder {
             databases: &databases,
             layers: &settings.layers,
             tilesets: &settings.tilesets,
+            versions: &versions,
         };
         builder.build()
     }
@@ -133,17 +143,17 @@ impl Databases {
                 let entry = entry.clone();
                 let (tried, wait) = oneshot::channel::<()>();
                 runtime.spawn(async move {
-                    let found = entry.read_tables().await;
+                    let found = entry.read_all().await;
                     if found && all.started.load(Ordering::SeqCst) {
                         all.publish(&engine, &settings);
                     }
                     drop(tried);
-                    loop {
-                        tokio::time::sleep(WATCH_INTERVAL).await;
-                        if entry.check().await {
-                            all.publish(&engine, &settings);
-                        }
-                    }
+                    let publish = || all.publish(&engine, &settings);
+                    let interval = settings.cache.version_interval;
+                    tokio::join!(
+                        entry.watch_tables(publish),
+                        entry.watch_versions(interval, publish)
+                    );
                 });
                 wait
             })
@@ -201,6 +211,36 @@ impl Databases {
 }
 
 impl Entry {
+    /// Reads what the database holds and the versions of it. Returns whether the first worked.
+    async fn read_all(&self) -> bool {
+        let found = self.read_tables().await;
+        if found && !self.versions.is_empty() {
+            self.versions.read(&self.source).await;
+        }
+        found
+    }
+
+    /// Keeps asking for signs of life, and calls `publish` when there are other tables.
+    async fn watch_tables(&self, publish: impl Fn()) {
+        loop {
+            tokio::time::sleep(WATCH_INTERVAL).await;
+            if self.check().await {
+                publish();
+            }
+        }
+    }
+
+    /// Keeps asking for versions, and calls `publish` when one has changed.
+    async fn watch_versions(&self, interval: Duration, publish: impl Fn()) {
+        while !self.versions.is_empty() {
+            tokio::time::sleep(interval).await;
+            let is_known = matches!(self.status.lock().tables, Tables::Known(_));
+            if is_known && self.versions.read(&self.source).await {
+                publish();
+            }
+        }
+    }
+
     /// Reads what the database holds. Returns whether that worked.
     async fn read_tables(&self) -> bool {
         match self.source.inventory(None).await {

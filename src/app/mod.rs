@@ -2,6 +2,7 @@
 
 mod databases;
 mod shutdown;
+mod versions;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -56,6 +57,7 @@ pub fn runtime() -> std::io::Result<Runtime> {
 /// It can't start, or with `strict` something configured can't be served.
 pub fn serve(settings: &Settings, strict: bool) -> Result<(), AppError> {
     let listener = listen(settings.server.listen)?;
+    let admin_listener = listen_admin(&settings.server)?;
     let mut settings = settings.clone();
     // Port 0 asks the system for one.
     settings.server.listen = listener.local_addr()?;
@@ -83,12 +85,22 @@ pub fn serve(settings: &Settings, strict: bool) -> Result<(), AppError> {
     report(&engine, &databases, strict)?;
     let draining = Arc::new(AtomicBool::new(false));
     let (listen, drain_delay) = (settings.server.listen, settings.server.drain_delay);
-    let state = state(&settings, engine, databases, draining.clone());
+    let state = Arc::new(state(&settings, engine, databases, draining.clone()));
     actix_web::rt::System::new().block_on(async {
+        let admin = admin_listener.map(|admin| http::admin_server(admin, state.clone()));
+        let admin = admin.transpose()?;
+        let admin_handle = admin.as_ref().map(|admin| admin.handle());
+        if let Some(admin) = admin {
+            actix_web::rt::spawn(admin);
+        }
         let server = http::server(listener, state)?;
         runtime.spawn(shutdown::drain_on_signal(signals, server.handle(), draining, drain_delay));
         info!("listening on http://{listen} (see /catalog)");
-        server.await
+        let served = server.await;
+        if let Some(admin) = admin_handle {
+            admin.stop(false).await;
+        }
+        served
     })?;
     // Requests have ended or had their time; what they left behind need not be waited for.
     runtime.shutdown_background();
@@ -104,6 +116,20 @@ fn listen(address: std::net::SocketAddr) -> Result<TcpListener, AppError> {
         };
         AppError::Listen { address, cause, hint }
     })
+}
+
+/// The admin listener. That another server has the usual address is no reason not to start.
+fn listen_admin(settings: &http::Settings) -> Result<Option<TcpListener>, AppError> {
+    let listener = match settings.admin_listen {
+        Some(address) => Some(listen(address)?),
+        None => listen(http::ADMIN_LISTEN)
+            .inspect_err(|error| warn!("no admin listener, set server.admin_listen: {error}"))
+            .ok(),
+    };
+    if let Some(Ok(address)) = listener.as_ref().map(TcpListener::local_addr) {
+        info!("admin listener on http://{address} (/purge, /stats, /metrics)");
+    }
+    Ok(listener)
 }
 
 /// Logs what is published and what is not.

@@ -1,6 +1,6 @@
 //! What a finished tile is kept under.
 
-use crate::tile::TileCoord;
+use crate::tile::{Encoding, TileCoord};
 
 /// Key of a tile: fixed size, copied, never allocated.
 ///
@@ -10,10 +10,34 @@ use crate::tile::TileCoord;
 pub struct Key {
     tileset: u128,
     tile: TileCoord,
+    encoding: Encoding,
+    unbounded: bool,
 }
 
 impl Key {
-    pub fn new(tileset: u128, tile: TileCoord) -> Self {
-        Self { tileset, tile }
+    /// Key of the gzip form. `unbounded` says that clients can make up any number of such
+    /// tilesets: together they may take only a part of the cache.
+    pub fn new(tileset: u128, tile: TileCoord, unbounded: bool) -> Self {
+        Self { tileset, tile, encoding: Encoding::Gzip, unbounded }
+    }
+
+    /// Key of the same tile in another encoding.
+    pub fn encoded(self, encoding: Encoding) -> Self {
+        Self { encoding, ..self }
+    }
+
+    pub fn tile(&self) -> TileCoord {
+        self.tile
+    }
+
+    /// Whether clients can make up any number of such tilesets.
+    pub(super) fn is_unbounded(&self) -> bool {
+        self.unbounded
+    }
+
+    /// Whether the tile belongs to those that may take only a part of the cache: what clients can
+    /// make up, and what is made again in no time from the form beside it.
+    pub(super) fn is_confined(&self) -> bool {
+        self.unbounded || self.encoding == Encoding::Identity
     }
 }

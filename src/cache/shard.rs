@@ -1,62 +1,44 @@
 //! The sharded LRU: `lru` shards behind mutexes, with a budget in bytes.
+//!
+//! ```text
+//!   shard   | main: real tiles .......................... | confined: a fifth at most |
+//!                                                            ad-hoc composites, empty
+//!                                                            tiles, decoded forms
+//! ```
+//!
+//! Clients can ask for any number of composites and of empty tiles. What they take is confined,
+//! so that they push each other out and no real tile.
 
 use std::hash::{BuildHasher, RandomState};
 use std::mem::size_of;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use lru::LruCache;
 use parking_lot::Mutex;
 
-use super::Key;
+use super::generation::{Members, Stamp};
+use super::{CachedTile, Key};
 use crate::metrics::Metrics;
 
 /// A shard holds at least this much, so that large tiles fit.
 const SHARD_BYTES: u64 = 8_000_000;
 const MAX_SHARDS: u64 = 64;
 
-/// Bytes that an entry takes besides its blob and tag: the list node (key, entry and two links),
-/// its slot in the hash table (two pointers and a control byte at a load of 7/8 at most, 7/16
-/// right after a growth), and the two reference counts that cloning the blob and the tag makes.
-const OVERHEAD: usize = NODE + 26 + 2 * 32;
-const NODE: usize = size_of::<Key>() + size_of::<Entry>() + 16;
-/// Bytes that a note takes besides its text: two counts beside the `Bytes`, and its own count.
-const NOTE_OVERHEAD: usize = size_of::<Bytes>() + 16 + 32;
+/// The part of the budget that confined tiles may take.
+const CONFINED: u64 = 5;
 
-/// A finished tile. Cloning copies no bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CachedTile {
-    /// gzip; empty for a tile without features.
-    pub gzip: Bytes,
-    /// Strong entity tag of the gzip encoding with its quotes, as in the `ETag` header.
-    pub etag: Bytes,
-    /// What the tile lacks, as the `Tesela-Truncated` header says it. Few tiles lack anything, so
-    /// it is only a pointer.
-    pub truncated: Option<Arc<Bytes>>,
-}
-
-impl CachedTile {
-    /// Whether the tile has no features.
-    pub fn is_empty(&self) -> bool {
-        self.gzip.is_empty()
-    }
-}
+/// Bytes that an entry takes besides its tile: the list node (key, entry and two links), its slot
+/// in the hash table (two pointers and a control byte at a load of 7/8 at most, 7/16 right after a
+/// growth), and the reference count that the first clone of a `Bytes` makes.
+const OVERHEAD: usize = NODE + 26 + 24;
+const NODE: usize = size_of::<Key>() + size_of::<Entry>() + 24;
 
 struct Entry {
     tile: CachedTile,
-    /// Nanoseconds from the cache's start. An `Instant` takes twice as much, and with one the list
-    /// node would no longer fit the allocator's class of 128 bytes.
+    members: Arc<Members>,
+    /// Nanoseconds from the cache's start. An `Instant` takes twice as much.
     expires: u64,
-}
-
-impl Entry {
-    fn weight(&self) -> u64 {
-        let note = |text: &Arc<Bytes>| NOTE_OVERHEAD + allocated(text.len());
-        let note = self.tile.truncated.as_ref().map_or(0, note);
-        let bytes = allocated(self.tile.gzip.len()) + allocated(self.tile.etag.len());
-        (OVERHEAD + bytes + note) as u64
-    }
 }
 
 /// What the allocator takes for `len` bytes: mimalloc has four sizes to each power of two.
@@ -65,9 +47,126 @@ fn allocated(len: usize) -> usize {
     len.next_multiple_of(step)
 }
 
-struct Shard {
+/// Tiles in the order of their use, and the bytes that they take.
+struct Segment {
     tiles: LruCache<Key, Entry, RandomState>,
     bytes: u64,
+}
+
+impl Segment {
+    fn new(hasher: RandomState) -> Self {
+        Self { tiles: LruCache::unbounded_with_hasher(hasher), bytes: 0 }
+    }
+
+    fn weight(key: &Key, entry: &Entry) -> u64 {
+        // Tilesets that were configured share their list with all their tiles.
+        let members = if key.is_unbounded() { entry.members.size() } else { 0 };
+        (OVERHEAD + allocated(entry.tile.len()) + members) as u64
+    }
+
+    fn put(&mut self, key: Key, entry: Entry, dropped: &mut Vec<Entry>) {
+        self.remove(&key, dropped);
+        self.bytes += Self::weight(&key, &entry);
+        self.tiles.put(key, entry);
+    }
+
+    fn remove(&mut self, key: &Key, dropped: &mut Vec<Entry>) {
+        if let Some(old) = self.tiles.pop(key) {
+            self.bytes -= Self::weight(key, &old);
+            dropped.push(old);
+        }
+    }
+
+    /// Drops the least recently used tiles until no more than `bytes` are left.
+    fn shrink(&mut self, bytes: u64, dropped: &mut Vec<Entry>) -> u64 {
+        let before = self.tiles.len();
+        while self.bytes > bytes
+            && let Some((key, old)) = self.tiles.pop_lru()
+        {
+            self.bytes -= Self::weight(&key, &old);
+            dropped.push(old);
+        }
+        (before - self.tiles.len()) as u64
+    }
+
+    fn sweep(&mut self, covers: &impl Fn(&Key, &Members) -> bool, dropped: &mut Vec<Entry>) {
+        let covered = |(key, entry): (&Key, &Entry)| covers(key, &entry.members).then_some(*key);
+        let keys: Vec<Key> = self.tiles.iter().filter_map(covered).collect();
+        keys.iter().for_each(|key| self.remove(key, dropped));
+    }
+}
+
+struct Shard {
+    main: Segment,
+    confined: Segment,
+}
+
+impl Shard {
+    fn get(&mut self, key: &Key) -> Option<&Entry> {
+        let main = if key.is_confined() { None } else { self.main.tiles.get(key) };
+        main.or_else(|| self.confined.tiles.get(key))
+    }
+
+    /// Whether the entry is there now; the others that had to go are in `dropped`.
+    fn put(&mut self, key: Key, entry: Entry, budget: u64, dropped: &mut Vec<Entry>) -> Put {
+        let confined = key.is_confined() || entry.tile.is_empty();
+        let room = if confined { budget / CONFINED } else { budget };
+        // Under this key the other segment may still have what the tile was before.
+        self.main.remove(&key, dropped);
+        self.confined.remove(&key, dropped);
+        if Segment::weight(&key, &entry) > room {
+            return Put { kept: false, evicted: 0 };
+        }
+        let segment = if confined { &mut self.confined } else { &mut self.main };
+        segment.put(key, entry, dropped);
+        let evicted = self.confined.shrink(budget / CONFINED, dropped);
+        let evicted = evicted + self.main.shrink(budget - self.confined.bytes, dropped);
+        Put { kept: true, evicted }
+    }
+
+    /// Bytes and tiles.
+    fn held(&self) -> (u64, u64) {
+        let tiles = self.main.tiles.len() + self.confined.tiles.len();
+        (self.main.bytes + self.confined.bytes, tiles as u64)
+    }
+}
+
+struct Put {
+    kept: bool,
+    evicted: u64,
+}
+
+/// A tile that was found, and whether its time is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    pub tile: CachedTile,
+    pub age: Age,
+}
+
+/// A tile's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// It has this much left.
+    Fresh(Duration),
+    /// It was over this long ago.
+    Stale(Duration),
+}
+
+/// What became of a tile that was to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    Yes,
+    /// There is no room for it: the cache is off, or the tile larger than a shard.
+    No,
+    /// What it shows was purged since it was read.
+    Outdated,
+}
+
+/// What a sweep has dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    pub tiles: u64,
+    pub bytes: u64,
 }
 
 /// Finished tiles by key, least recently used ones dropped first.
@@ -85,9 +184,10 @@ impl TileCache {
         let count = (budget / SHARD_BYTES).clamp(1, MAX_SHARDS);
         // One hasher for all shards: the upper bits pick the shard, the lower ones the bucket.
         let hasher = RandomState::new();
-        let shard = || Shard { tiles: LruCache::unbounded_with_hasher(hasher.clone()), bytes: 0 };
+        let segment = || Segment::new(hasher.clone());
+        let shard = || Mutex::new(Shard { main: segment(), confined: segment() });
         Self {
-            shards: (0..count).map(|_| Mutex::new(shard())).collect(),
+            shards: (0..count).map(|_| shard()).collect(),
             shard_budget: budget / count,
             start: Instant::now(),
             hasher,
@@ -95,58 +195,89 @@ impl TileCache {
         }
     }
 
-    /// The tile under `key` with the time that it has left, unless its time is over.
-    pub fn get(&self, key: &Key, now: Instant) -> Option<(CachedTile, Duration)> {
+    /// The tile under `key`, whether or not its time is over.
+    pub fn get(&self, key: &Key, now: Instant) -> Option<Found> {
         let now = self.nanoseconds(now);
         let mut shard = self.shard(key).lock();
-        let entry = shard.tiles.get(key)?;
-        let left = entry.expires.checked_sub(now)?;
-        Some((entry.tile.clone(), Duration::from_nanos(left)))
+        let entry = shard.get(key)?;
+        let age = match entry.expires.checked_sub(now) {
+            Some(left) => Age::Fresh(Duration::from_nanos(left)),
+            None => Age::Stale(Duration::from_nanos(now - entry.expires)),
+        };
+        Some(Found { tile: entry.tile.clone(), age })
     }
 
-    /// Keeps a tile until `expires`, dropping others to make room, and returns whether it does:
-    /// one that is larger than a shard is not kept.
-    pub fn insert(&self, key: Key, tile: CachedTile, expires: Instant) -> bool {
+    /// Keeps a tile for about `ttl`, dropping others to make room. `stamp` is from before it was
+    /// read.
+    pub fn insert(&self, key: Key, tile: CachedTile, ttl: Duration, stamp: &Stamp) -> Kept {
         if self.shard_budget == 0 {
-            return false;
+            return Kept::No;
         }
-        let entry = Entry { tile, expires: self.nanoseconds(expires) };
-        let weight = entry.weight();
+        let expires = self.expiry(&key, Instant::now(), ttl);
+        let entry = Entry { tile, members: stamp.members().clone(), expires };
         let mut dropped = Vec::new();
         let mut shard = self.shard(&key).lock();
-        if weight > self.shard_budget {
-            let old = shard.tiles.pop(&key);
-            let freed = old.as_ref().map_or(0, Entry::weight);
-            shard.bytes -= freed;
+        // Under the lock: a purge that comes after this sweeps the shard, and finds the tile.
+        if !stamp.is_current() {
             drop(shard);
-            self.metrics.cache_bytes.sub(signed(freed));
-            self.metrics.cache_entries.sub(i64::from(old.is_some()));
-            self.metrics.cache_too_large.inc();
-            return false;
+            self.metrics.cache_outdated.inc();
+            return Kept::Outdated;
         }
-        let (bytes_before, count_before) = (shard.bytes, shard.tiles.len());
-        if let Some(old) = shard.tiles.put(key, entry) {
-            shard.bytes -= old.weight();
-            dropped.push(old);
-        }
-        shard.bytes += weight;
-        let mut evicted = 0;
-        while shard.bytes > self.shard_budget
-            && let Some((_, old)) = shard.tiles.pop_lru()
-        {
-            shard.bytes -= old.weight();
-            dropped.push(old);
-            evicted += 1;
-        }
-        let bytes = signed(shard.bytes) - signed(bytes_before);
-        let count = signed(shard.tiles.len() as u64) - signed(count_before as u64);
+        let before = shard.held();
+        let put = shard.put(key, entry, self.shard_budget, &mut dropped);
+        let after = shard.held();
         // Freeing large blobs can wait until others may use the shard.
         drop(shard);
         drop(dropped);
-        self.metrics.cache_evictions.inc_by(evicted);
-        self.metrics.cache_bytes.add(bytes);
-        self.metrics.cache_entries.add(count);
-        true
+        self.count(before, after);
+        self.metrics.cache_evictions.inc_by(put.evicted);
+        if !put.kept {
+            self.metrics.cache_too_large.inc();
+        }
+        if put.kept { Kept::Yes } else { Kept::No }
+    }
+
+    /// Drops the tiles that `covers` says yes to. Whoever purges raises the generations of what
+    /// it covers before.
+    pub fn sweep(&self, covers: impl Fn(&Key, &Members) -> bool) -> Swept {
+        let mut swept = Swept::default();
+        for shard in &self.shards {
+            let mut dropped = Vec::new();
+            let mut shard = shard.lock();
+            let before = shard.held();
+            shard.main.sweep(&covers, &mut dropped);
+            shard.confined.sweep(&covers, &mut dropped);
+            let after = shard.held();
+            drop(shard);
+            self.count(before, after);
+            swept.bytes += before.0 - after.0;
+            swept.tiles += before.1 - after.1;
+        }
+        self.metrics.cache_purged.inc_by(swept.tiles);
+        swept
+    }
+
+    /// Bytes that it may hold.
+    pub fn budget(&self) -> u64 {
+        self.shard_budget * self.shards.len() as u64
+    }
+
+    pub fn shards(&self) -> usize {
+        self.shards.len()
+    }
+
+    fn count(&self, before: (u64, u64), after: (u64, u64)) {
+        self.metrics.cache_bytes.add(signed(after.0) - signed(before.0));
+        self.metrics.cache_entries.add(signed(after.1) - signed(before.1));
+    }
+
+    /// Up to a tenth early, so that tiles made together aren't made again together.
+    fn expiry(&self, key: &Key, now: Instant, ttl: Duration) -> u64 {
+        let now = self.nanoseconds(now);
+        let ttl = u64::try_from(ttl.as_nanos()).unwrap_or(u64::MAX);
+        let early =
+            (ttl / 10).checked_add(1).map_or(0, |most| self.hasher.hash_one((key, now)) % most);
+        now.saturating_add(ttl - early)
     }
 
     /// Since the start; u64 holds 584 years of them.
@@ -165,118 +296,4 @@ fn signed(bytes: u64) -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tile::TileCoord;
-
-    fn metrics() -> Arc<Metrics> {
-        Arc::new(Metrics::new().unwrap())
-    }
-
-    fn key(n: u32) -> Key {
-        Key::new(7, TileCoord::new(24, n, 0).unwrap())
-    }
-
-    fn tile(bytes: usize) -> CachedTile {
-        let etag = Bytes::from_static(b"\"x-gz\"");
-        CachedTile { gzip: vec![1; bytes].into(), etag, truncated: None }
-    }
-
-    fn soon() -> Instant {
-        Instant::now() + Duration::from_secs(60)
-    }
-
-    #[test]
-    fn a_tile_is_found_until_its_time_is_over() {
-        let cache = TileCache::new(1_000_000, metrics());
-        let now = Instant::now();
-        cache.insert(key(1), tile(10), now + Duration::from_secs(5));
-        let (found, left) = cache.get(&key(1), now + Duration::from_secs(2)).unwrap();
-        assert_eq!(found, tile(10));
-        assert_eq!(left, Duration::from_secs(3));
-        assert!(cache.get(&key(1), now + Duration::from_secs(6)).is_none());
-        assert!(cache.get(&key(2), now).is_none());
-    }
-
-    #[test]
-    fn the_budget_counts_keys_and_empty_tiles() {
-        let metrics = metrics();
-        let cache = TileCache::new(100_000, metrics.clone());
-        for n in 0..10_000 {
-            cache.insert(key(n), tile(0), soon());
-        }
-        let bytes = metrics.cache_bytes.get();
-        assert!((90_000..=100_000).contains(&bytes), "{bytes} bytes held");
-        assert!(metrics.cache_entries.get() < 1_000);
-        assert!(metrics.cache_evictions.get() > 9_000);
-    }
-
-    #[test]
-    fn the_least_recently_used_tile_goes_first() {
-        let cache = TileCache::new(4_000, metrics());
-        cache.insert(key(1), tile(1_200), soon());
-        cache.insert(key(2), tile(1_200), soon());
-        assert!(cache.get(&key(1), Instant::now()).is_some());
-        cache.insert(key(3), tile(1_200), soon());
-        assert!(cache.get(&key(1), Instant::now()).is_some());
-        assert!(cache.get(&key(2), Instant::now()).is_none());
-    }
-
-    #[test]
-    fn a_tile_larger_than_a_shard_is_counted_and_pushes_nothing_out() {
-        let metrics = metrics();
-        let cache = TileCache::new(4_000, metrics.clone());
-        cache.insert(key(1), tile(100), soon());
-        assert!(!cache.insert(key(2), tile(5_000), soon()));
-        assert!(cache.get(&key(1), Instant::now()).is_some());
-        assert!(cache.get(&key(2), Instant::now()).is_none());
-        assert_eq!(metrics.cache_too_large.get(), 1);
-        assert!(!cache.insert(key(1), tile(5_000), soon()));
-        assert!(cache.get(&key(1), Instant::now()).is_none(), "what it replaces is gone");
-        assert_eq!((metrics.cache_bytes.get(), metrics.cache_entries.get()), (0, 0));
-    }
-
-    #[test]
-    fn replacing_a_tile_frees_the_old_one() {
-        let metrics = metrics();
-        let cache = TileCache::new(1_000_000, metrics.clone());
-        cache.insert(key(1), tile(1_000), soon());
-        let before = metrics.cache_bytes.get();
-        cache.insert(key(1), tile(2_000), soon());
-        assert_eq!(metrics.cache_bytes.get(), before + 1_024);
-        assert_eq!(metrics.cache_entries.get(), 1);
-    }
-
-    #[test]
-    fn what_a_tile_lacks_is_kept_with_it_and_counted() {
-        let metrics = metrics();
-        let cache = TileCache::new(1_000_000, metrics.clone());
-        cache.insert(key(1), tile(1_000), soon());
-        let before = metrics.cache_bytes.get();
-        let note = Arc::new(Bytes::from_static(&[b'x'; 64]));
-        let truncated = CachedTile { truncated: Some(note), ..tile(1_000) };
-        cache.insert(key(1), truncated.clone(), soon());
-        assert_eq!(cache.get(&key(1), Instant::now()).map(|(tile, _)| tile), Some(truncated));
-        assert_eq!(metrics.cache_bytes.get(), before + 64 + 80);
-        cache.insert(key(1), tile(1_000), soon());
-        assert_eq!(metrics.cache_bytes.get(), before);
-    }
-
-    #[test]
-    fn a_list_node_fills_its_allocation() {
-        assert_eq!((NODE, allocated(NODE)), (128, 128));
-    }
-
-    #[test]
-    fn blobs_are_counted_with_what_the_allocator_adds() {
-        let sizes = [0, 1, 8, 41, 1_000, 1_024, 1_025, 70_000];
-        assert_eq!(sizes.map(allocated), [0, 8, 8, 48, 1_024, 1_024, 1_280, 81_920]);
-    }
-
-    #[test]
-    fn no_memory_means_nothing_is_kept() {
-        let cache = TileCache::new(0, metrics());
-        assert!(!cache.insert(key(1), tile(0), soon()));
-        assert!(cache.get(&key(1), Instant::now()).is_none());
-    }
-}
+mod tests;

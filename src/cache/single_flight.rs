@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-
-use super::Key;
 
 /// The load ended without a result: it panicked, or the runtime is shutting down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +19,8 @@ type Slot<V> = watch::Receiver<Option<V>>;
 ///
 /// A load runs as a task of its own on the given runtime, so that it doesn't end with the
 /// request that started it.
-pub struct SingleFlight<V> {
-    flights: Arc<Mutex<HashMap<Key, Slot<V>>>>,
+pub struct SingleFlight<K, V> {
+    flights: Arc<Mutex<HashMap<K, Slot<V>>>>,
     runtime: Handle,
 }
 
@@ -38,16 +37,30 @@ pub enum Joined<V> {
     Waiting(Ticket<V>),
 }
 
-impl<V: Clone + Send + Sync + 'static> SingleFlight<V> {
+impl<K, V> SingleFlight<K, V>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    V: Clone + Send + Sync + 'static,
+{
     pub fn new(runtime: Handle) -> Self {
         Self { flights: Arc::default(), runtime }
+    }
+
+    /// Loads under way.
+    pub fn len(&self) -> usize {
+        self.flights.lock().len()
+    }
+
+    /// Whether nothing is being loaded.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Joins the load of `key`, starting it with `load` when none is under way.
     ///
     /// `recheck` looks the key up again under the lock. Without it: A misses the cache; B's load
     /// of the same key stores its value and leaves the map; A finds no load and starts a second.
-    pub fn join<L, F>(&self, key: Key, recheck: impl FnOnce() -> Option<V>, load: L) -> Joined<V>
+    pub fn join<L, F>(&self, key: K, recheck: impl FnOnce() -> Option<V>, load: L) -> Joined<V>
     where
         L: FnOnce() -> F,
         F: Future<Output = V> + Send + 'static,
@@ -60,7 +73,7 @@ impl<V: Clone + Send + Sync + 'static> SingleFlight<V> {
             return Joined::Ready(value);
         }
         let (sender, slot) = watch::channel(None);
-        flights.insert(key, slot.clone());
+        flights.insert(key.clone(), slot.clone());
         drop(flights);
         let landing = Landing { flights: self.flights.clone(), key };
         let load = load();
@@ -86,12 +99,12 @@ impl<V: Clone> Ticket<V> {
 }
 
 /// Takes the load out of the map, even when it panics.
-struct Landing<V> {
-    flights: Arc<Mutex<HashMap<Key, Slot<V>>>>,
-    key: Key,
+struct Landing<K: Eq + Hash, V> {
+    flights: Arc<Mutex<HashMap<K, Slot<V>>>>,
+    key: K,
 }
 
-impl<V> Drop for Landing<V> {
+impl<K: Eq + Hash, V> Drop for Landing<K, V> {
     fn drop(&mut self) {
         self.flights.lock().remove(&self.key);
     }
@@ -104,10 +117,9 @@ mod tests {
     use tokio::sync::Notify;
 
     use super::*;
-    use crate::tile::TileCoord;
 
-    fn key() -> Key {
-        Key::new(1, TileCoord::new(3, 2, 1).unwrap())
+    fn key() -> (u8, u64) {
+        (3, 1)
     }
 
     fn waiting<V>(joined: Joined<V>) -> Ticket<V> {
@@ -146,7 +158,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_releases_the_waiters_and_the_key() {
-        let flights = SingleFlight::<u32>::new(Handle::current());
+        let flights = SingleFlight::<_, u32>::new(Handle::current());
         let broken = waiting(flights.join(key(), || None, || async { panic!("on purpose") }));
         assert_eq!(broken.wait().await, Err(Aborted));
         let next = waiting(flights.join(key(), || None, || async { 5 }));
@@ -156,7 +168,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_value_stored_since_the_miss_is_not_loaded_again() {
-        let flights = SingleFlight::<u32>::new(Handle::current());
+        let flights = SingleFlight::<_, u32>::new(Handle::current());
         let joined = flights.join(key(), || Some(9), || async { panic!("must not load") });
         assert!(matches!(joined, Joined::Ready(9)));
     }

@@ -9,8 +9,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::names::{self, Candidate};
 use super::{
-    Catalog, Disabled, Freshness, Layer, LayerSettings, NamedSource, Tileset, TilesetSettings,
-    same_name,
+    Catalog, Disabled, Layer, LayerSettings, NamedSource, Tileset, TilesetSettings, same_name,
 };
 use crate::source::SourceLayer;
 use crate::source::postgis::{
@@ -38,6 +37,8 @@ pub struct Builder<'a> {
     pub databases: &'a [Database],
     pub layers: &'a BTreeMap<String, LayerSettings>,
     pub tilesets: &'a BTreeMap<String, TilesetSettings>,
+    /// Data versions that databases have told, by layer.
+    pub versions: &'a BTreeMap<String, String>,
 }
 
 impl Builder<'_> {
@@ -122,7 +123,11 @@ impl Builder<'_> {
         };
         let table = inventory.find(&settings.table_settings())?;
         bound.insert(column_id(database, table));
-        layer(id, settings, database, inventory, table)
+        let mut layer = layer(id, settings, database, inventory, table)?;
+        if let Some(version) = self.versions.get(id) {
+            layer.data_version = Some(version.clone());
+        }
+        Ok(layer)
     }
 
     fn database(&self, name: Option<&str>) -> Result<&Database, String> {
@@ -287,11 +292,9 @@ fn layer(
         max_zoom: settings.max_zoom,
         bounds,
         fields,
-        freshness: Freshness {
-            ttl: settings.ttl,
-            max_age: settings.max_age,
-            s_maxage: settings.s_maxage,
-        },
+        freshness: settings.freshness(),
+        zoom_freshness: settings.zoom_freshness(),
+        data_version: settings.data_version.clone(),
         identity: identity(database, settings, &spec, &query),
         large_ids_reported: AtomicBool::new(false),
         truncations_reported: AtomicU64::new(0),

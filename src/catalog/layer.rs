@@ -1,14 +1,15 @@
 //! Layers and tilesets as they are published.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use geo::Rect;
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::source::{Source, SourceLayer};
-use crate::tile::LayerSpec;
+use crate::tile::{FORMAT, LayerSpec};
 
 /// A source under the name that the configuration gives it.
 #[derive(Clone)]
@@ -36,8 +37,12 @@ pub struct Layer {
     /// Property names with their type for TileJSON: `Number`, `Boolean` or `String`.
     pub fields: Vec<(String, &'static str)>,
     pub freshness: Freshness,
-    /// Digest of everything that decides what its tiles hold.
+    /// What is different at some zooms.
+    pub zoom_freshness: Vec<(RangeInclusive<u8>, Freshness)>,
+    /// Digest of everything that decides what its tiles hold, but for the rows.
     pub identity: u128,
+    /// What says that the rows are others: equal on all servers that have the same.
+    pub data_version: Option<String>,
     /// Set once the log has said that its ids are too large for browsers.
     pub large_ids_reported: AtomicBool,
     /// Zooms and reasons of which the log has said that features are missing.
@@ -49,18 +54,33 @@ impl Layer {
     pub fn has_zoom(&self, z: u8) -> bool {
         (self.min_zoom..=self.max_zoom).contains(&z)
     }
+
+    /// How long its tiles of zoom `z` may be kept, where it says no more than `defaults`.
+    fn lifetimes(&self, defaults: Lifetimes, z: u8) -> Lifetimes {
+        let own = self.zoom_freshness.iter().filter(|(zooms, _)| zooms.contains(&z));
+        own.fold(defaults.overridden(self.freshness), |all, (_, own)| all.overridden(*own))
+    }
+
+    /// Digest of the definition, the format of tiles and the data version: equal on all servers
+    /// whose tiles are equal.
+    fn version(&self) -> u64 {
+        let data = self.data_version.as_deref();
+        xxh3_64(format!("{:?}", (self.identity, FORMAT, data)).as_bytes())
+    }
 }
 
-/// How long tiles may be kept, where the layer says something of its own.
+/// How long tiles may be kept, where a layer says something of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Freshness {
     pub ttl: Option<Duration>,
     pub max_age: Option<Duration>,
     pub s_maxage: Option<Duration>,
+    pub stale_while_revalidate: Option<Duration>,
+    pub stale_if_error: Option<Duration>,
 }
 
 /// How long tiles may be kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Lifetimes {
     /// In this server's memory.
     pub ttl: Duration,
@@ -68,15 +88,23 @@ pub struct Lifetimes {
     pub max_age: Duration,
     /// By shared caches.
     pub s_maxage: Duration,
+    /// Past their time, while new ones are made.
+    pub stale_while_revalidate: Duration,
+    /// Past their time, because new ones can't be made.
+    pub stale_if_error: Duration,
 }
 
 impl Lifetimes {
-    /// These, but for what the layer says itself.
+    /// These, but for what `own` says.
     fn overridden(self, own: Freshness) -> Self {
         Self {
             ttl: own.ttl.unwrap_or(self.ttl),
             max_age: own.max_age.unwrap_or(self.max_age),
             s_maxage: own.s_maxage.unwrap_or(self.s_maxage),
+            stale_while_revalidate: own
+                .stale_while_revalidate
+                .unwrap_or(self.stale_while_revalidate),
+            stale_if_error: own.stale_if_error.unwrap_or(self.stale_if_error),
         }
     }
 
@@ -85,6 +113,8 @@ impl Lifetimes {
             ttl: self.ttl.min(other.ttl),
             max_age: self.max_age.min(other.max_age),
             s_maxage: self.s_maxage.min(other.s_maxage),
+            stale_while_revalidate: self.stale_while_revalidate.min(other.stale_while_revalidate),
+            stale_if_error: self.stale_if_error.min(other.stale_if_error),
         }
     }
 }
@@ -99,6 +129,8 @@ pub struct Tileset {
     pub members: Vec<Arc<Layer>>,
     /// Digest of the members' identities in their order.
     pub identity: u128,
+    /// Clients have put it together: there can be any number of such.
+    pub ad_hoc: bool,
 }
 
 impl Tileset {
@@ -108,7 +140,7 @@ impl Tileset {
             digest.update(&member.identity.to_le_bytes());
         }
         let identity = digest.digest128();
-        Self { id, description: None, attribution: None, members, identity }
+        Self { id, description: None, attribution: None, members, identity, ad_hoc: false }
     }
 
     /// Zooms at which any member has tiles.
@@ -136,10 +168,30 @@ impl Tileset {
         })
     }
 
-    /// The shortest time of each kind among the members, for each of which `defaults` holds
-    /// unless it says otherwise.
-    pub fn lifetimes(&self, defaults: Lifetimes) -> Lifetimes {
-        let members = self.members.iter().map(|layer| defaults.overridden(layer.freshness));
-        members.reduce(Lifetimes::shortest).unwrap_or(defaults)
+    /// The shortest time of each kind among the members that have tiles at zoom `z`, for each of
+    /// which `defaults` holds unless it says otherwise.
+    pub fn lifetimes(&self, defaults: Lifetimes, z: u8) -> Lifetimes {
+        let members = self.members.iter().filter(|layer| layer.has_zoom(z));
+        let each = members.map(|layer| layer.lifetimes(defaults, z));
+        each.reduce(Lifetimes::shortest).unwrap_or(defaults)
+    }
+
+    /// Digest of the members' versions in their order: 16 hexadecimal digits.
+    pub fn version(&self) -> String {
+        let mut digest = Xxh3::new();
+        self.members.iter().for_each(|member| digest.update(&member.version().to_le_bytes()));
+        format!("{:016x}", digest.digest())
+    }
+
+    /// Whether the version says all about the tiles: each member's rows have one.
+    pub fn is_versioned(&self) -> bool {
+        self.members.iter().all(|layer| layer.data_version.is_some())
+    }
+
+    /// How far tiles reach beyond their own square at most, in sides of a tile.
+    pub fn margin(&self) -> f64 {
+        let margin =
+            |layer: &Arc<Layer>| f64::from(layer.spec.buffer) / f64::from(layer.spec.extent.max(1));
+        self.members.iter().map(margin).fold(0.0, f64::max)
     }
 }

@@ -69,6 +69,11 @@ impl Catalog {
         self.tilesets.values()
     }
 
+    /// Other names under which tilesets answer.
+    pub fn aliases(&self) -> impl Iterator<Item = (&String, &Arc<Tileset>)> {
+        self.aliases.iter()
+    }
+
     /// Ids of what is configured but can't be served, with the reason.
     pub fn disabled(&self) -> &BTreeMap<String, Disabled> {
         &self.disabled
@@ -122,6 +127,7 @@ impl Catalog {
         let id = members.iter().map(|layer| layer.id.as_str()).collect::<Vec<_>>().join(",");
         let mut tileset = Tileset::new(id, members);
         tileset.attribution = build::joined_attribution(&tileset);
+        tileset.ad_hoc = true;
         Ok(Arc::new(tileset))
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
+use super::Freshness;
 use crate::source::postgis::{Encoder, TableSettings};
 use crate::tile::{Level, Levels};
 
@@ -60,6 +61,16 @@ pub struct LayerSettings {
     /// For shared caches; `[cache] s_maxage` when absent.
     #[serde(default, with = "humantime_serde")]
     pub s_maxage: Option<Duration>,
+    /// As under `[cache]`.
+    #[serde(default, with = "humantime_serde")]
+    pub stale_while_revalidate: Option<Duration>,
+    /// As under `[cache]`.
+    #[serde(default, with = "humantime_serde")]
+    pub stale_if_error: Option<Duration>,
+    /// Says that the rows are others when it changes.
+    pub data_version: Option<String>,
+    /// A query whose one value is the data version.
+    pub version_sql: Option<String>,
 }
 
 /// One `[[layers.NAME.zooms]]`: what overrides the layer's own settings at these zooms.
@@ -72,6 +83,16 @@ pub struct ZoomSettings {
     pub min_size: Option<f64>,
     pub max_features: Option<u32>,
     pub max_tile_bytes: Option<ByteSize>,
+    #[serde(default, with = "humantime_serde")]
+    pub ttl: Option<Duration>,
+    #[serde(default, with = "humantime_serde")]
+    pub max_age: Option<Duration>,
+    #[serde(default, with = "humantime_serde")]
+    pub s_maxage: Option<Duration>,
+    #[serde(default, with = "humantime_serde")]
+    pub stale_while_revalidate: Option<Duration>,
+    #[serde(default, with = "humantime_serde")]
+    pub stale_if_error: Option<Duration>,
 }
 
 /// Deepest zoom of a layer that doesn't say.
@@ -132,7 +153,23 @@ impl LayerSettings {
             ttl: None,
             max_age: None,
             s_maxage: None,
+            stale_while_revalidate: None,
+            stale_if_error: None,
+            data_version: None,
+            version_sql: None,
         }
+    }
+
+    /// How long tiles are kept where the layer says it, at all zooms.
+    pub fn freshness(&self) -> Freshness {
+        let Self { ttl, max_age, s_maxage, stale_while_revalidate, stale_if_error, .. } = *self;
+        Freshness { ttl, max_age, s_maxage, stale_while_revalidate, stale_if_error }
+    }
+
+    /// The same where it says it for some zooms.
+    pub fn zoom_freshness(&self) -> Vec<(RangeInclusive<u8>, Freshness)> {
+        let own = self.zooms.iter().map(|own| (own.zooms[0]..=own.zooms[1], own.freshness()));
+        own.filter(|(_, freshness)| *freshness != Freshness::default()).collect()
     }
 
     /// The part that the database has to answer for.
@@ -178,6 +215,12 @@ impl LayerSettings {
 }
 
 impl ZoomSettings {
+    /// How long tiles of these zooms are kept.
+    pub fn freshness(&self) -> Freshness {
+        let Self { ttl, max_age, s_maxage, stale_while_revalidate, stale_if_error, .. } = *self;
+        Freshness { ttl, max_age, s_maxage, stale_while_revalidate, stale_if_error }
+    }
+
     fn over(&self, level: Level) -> Level {
         Level {
             simplify: self.simplify.unwrap_or(level.simplify),

@@ -50,7 +50,11 @@ pub fn check(config: Option<&Path>, sources: &[String]) -> Result<ExitCode, Comm
         for (id, disabled) in catalog.disabled() {
             let _ = writeln!(text, "{id}  DISABLED: {}", disabled.detail);
         }
-        let mut failed = catalog.disabled().len();
+        let versions = databases.version_failures();
+        for (id, reason) in &versions {
+            let _ = writeln!(text, "{id}  NO DATA VERSION from its version_sql: {reason}");
+        }
+        let mut failed = catalog.disabled().len() + versions.len();
         for (name, (tables, _)) in &known {
             if matches!(tables, Tables::Unreachable) {
                 let _ = writeln!(text, "database {name}  UNREACHABLE: the log says why");

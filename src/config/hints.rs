@@ -21,8 +21,13 @@ static EXAMPLES: LazyLock<DeTable<'static>> =
 const EXPECTED: &[(&str, &str)] = &[
     ("server.public_url", "an http:// or https:// URL without user, query or fragment"),
     ("server.cors_origins", "\"*\" alone, or origins such as \"https://app.example.com\""),
+    ("server.admin_token", "a secret of at least 16 characters"),
     ("server.workers", "an integer from 1 to 1024"),
     ("cache.empty_tile", "200 or 204"),
+    (
+        "cache.encodings",
+        "\"gzip\" and perhaps \"br\" and \"zstd\", each once, the preferred one first",
+    ),
     ("databases.*.url", "a postgres:// URL or a key=value connection string"),
     ("databases.*.pool_max", "an integer from 1 to 1000"),
     ("layers.*.srid", "an integer from 1 to 998999"),
@@ -200,6 +205,9 @@ fn one_line(text: &str) -> String {
 
 /// Whether a value is better not repeated in a message.
 pub(super) fn secret(path: &Path, text: &str) -> bool {
+    if matches!(path.steps().last(), Some(Step::Key(key)) if key == "admin_token") {
+        return true;
+    }
     let database = matches!(path.steps().first(), Some(Step::Key(key)) if key == "databases");
     let number = matches!(path.steps().last(), Some(Step::Key(key)) if key != "url")
         && (text.parse::<f64>().is_ok() || text == "true" || text == "false");

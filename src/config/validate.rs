@@ -11,7 +11,9 @@ use super::path::{Path, printable};
 use super::tree::Document;
 use super::{Settings, hints, names, urls};
 use crate::catalog::{LayerSettings, TilesetSettings};
+use crate::http;
 use crate::source::postgis;
+use crate::tile::Encoding;
 use crate::tile::coord::MAX_ZOOM;
 
 /// PostGIS accepts no larger one.
@@ -20,6 +22,8 @@ const MAX_SRID: i32 = 998_999;
 /// the difference. Renderers rescale, so it needn't be a power of two.
 const EXTENTS: std::ops::RangeInclusive<u32> = 256..=8192;
 const MAX_WORKERS: usize = 1024;
+/// Shorter ones can be guessed.
+const MIN_TOKEN: usize = 16;
 /// Shorter timeouts reach PostgreSQL as 0, which there means none at all.
 const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -75,6 +79,7 @@ fn server(settings: &Settings, document: &mut Document<'_>) {
     if let Some(url) = &server.public_url {
         require(document, &path.key("public_url"), urls::is_base(url));
     }
+    admin(&path, server, document);
     let origins = &server.cors_origins;
     for (i, origin) in origins.iter().enumerate() {
         let right = if origin == "*" { origins.len() == 1 } else { urls::is_origin(origin) };
@@ -92,14 +97,46 @@ fn server(settings: &Settings, document: &mut Document<'_>) {
     }
 }
 
+/// Who can reach the admin listener from elsewhere has to know the token.
+fn admin(path: &Path, server: &http::Settings, document: &mut Document<'_>) {
+    let path_of_token = path.key("admin_token");
+    match (server.admin_listen, server.admin_token()) {
+        (_, Some(token)) => require(document, &path_of_token, token.len() >= MIN_TOKEN),
+        (Some(address), None) if !address.ip().is_loopback() => {
+            let message = format!(
+                "missing, expected {} because admin_listen, {address}, is not a loopback address",
+                hints::expected(&path_of_token)
+            );
+            document.report(&path.key("admin_listen"), message, document.example(&path_of_token));
+        }
+        _ => {}
+    }
+    if server.admin_listen.is_some_and(|admin| admin == server.listen && admin.port() != 0) {
+        document.expected(&path.key("admin_listen"), "another address than listen");
+    }
+}
+
 fn cache(settings: &Settings, document: &mut Document<'_>) {
     let (path, cache) = (Path::of(["cache"]), &settings.cache);
     if !document.is_clean(&path) {
         return;
     }
-    within(document, &path.key("ttl"), cache.ttl, Duration::ZERO, YEAR);
-    within(document, &path.key("max_age"), cache.max_age, Duration::ZERO, YEAR);
-    within(document, &path.key("s_maxage"), cache.s_maxage, Duration::ZERO, YEAR);
+    for (key, time) in [
+        ("ttl", cache.ttl),
+        ("max_age", cache.max_age),
+        ("s_maxage", cache.s_maxage),
+        ("stale_while_revalidate", cache.stale_while_revalidate),
+        ("stale_if_error", cache.stale_if_error),
+    ] {
+        within(document, &path.key(key), time, Duration::ZERO, YEAR);
+    }
+    within(document, &path.key("error_ttl"), cache.error_ttl, Duration::ZERO, DAY);
+    let interval = cache.version_interval;
+    within(document, &path.key("version_interval"), interval, MIN_TIMEOUT, DAY);
+    let encodings = &cache.encodings;
+    let twice = (1..encodings.len()).any(|i| encodings[..i].contains(&encodings[i]));
+    let right = encodings.contains(&Encoding::Gzip) && !twice;
+    require(document, &path.key("encodings"), right);
     require(document, &path.key("empty_tile"), [200, 204].contains(&cache.empty_tile));
 }
 
@@ -149,9 +186,15 @@ fn layer(path: &Path, layer: &LayerSettings, document: &mut Document<'_>) {
     }
     require(document, &path.key("extent"), EXTENTS.contains(&layer.extent));
     require(document, &path.key("buffer"), layer.buffer <= layer.extent);
-    for (key, age) in [("ttl", layer.ttl), ("max_age", layer.max_age), ("s_maxage", layer.s_maxage)]
+    levels::freshness(path, layer.freshness(), document);
+    if let (Some(_), Some(_)) = (&layer.data_version, &layer.version_sql) {
+        document.expected(&path.key("version_sql"), "data_version or version_sql, not both");
+    }
+    for (key, text) in [("data_version", &layer.data_version), ("version_sql", &layer.version_sql)]
     {
-        within(document, &path.key(key), age.unwrap_or_default(), Duration::ZERO, YEAR);
+        if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
+            document.expected(&path.key(key), "a string that isn't empty");
+        }
     }
     levels::layer(path, layer, document);
 }

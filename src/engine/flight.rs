@@ -4,22 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use futures_util::future::try_join_all;
 use tracing::warn;
 
-use super::{Made, TileError, TileErrorKind, truncation};
+use super::{TileError, TileErrorKind, truncation};
 use crate::cache::CachedTile;
 use crate::catalog::{Layer, NamedSource, Tileset};
 use crate::metrics::{LayerMetrics, Metrics};
 use crate::source::{Deadline, FetchStats, LayerRequest, TileSink};
 use crate::tile::{
-    Feature, LayerBuilder, LayerSpec, LayerStats, MAX_EXACT_ID, TileCoord, Truncation, compress,
+    FORMAT, Feature, LayerBuilder, LayerSpec, LayerStats, MAX_EXACT_ID, TileCoord, Truncation,
+    compress,
 };
-
-/// Changes when the bytes of a tile change without its rows changing, so that no cache keeps
-/// serving the old ones under the same entity tag.
-const FORMAT: &str = "2";
 
 /// Bytes of a tile, uncompressed, from which making it takes about half a millisecond.
 const HEAVY: usize = 32_768;
@@ -43,7 +39,7 @@ pub(super) async fn make(
     timeout: Duration,
     metrics: &Metrics,
     counters: impl Fn(&str) -> Option<LayerMetrics>,
-) -> Result<Made, TileError> {
+) -> Result<(CachedTile, Timing), TileError> {
     let members: Vec<&Arc<Layer>> =
         tileset.members.iter().filter(|layer| layer.has_zoom(coord.z())).collect();
     let deadline = Deadline::after(timeout);
@@ -61,9 +57,9 @@ pub(super) async fn make(
     let finish = || finish(&members, sinks.into_iter(), coord, timing, counters);
     // Encoding a heavy tile takes tens of milliseconds: let the runtime move its other tasks away.
     // For a light one, waking another thread for them would take longer than the work.
-    let made = if size > HEAVY { tokio::task::block_in_place(finish) } else { finish() };
-    metrics.tile_bytes.observe(f64::from(u32::try_from(made.tile.gzip.len()).unwrap_or(u32::MAX)));
-    Ok(made)
+    let (tile, timing) = if size > HEAVY { tokio::task::block_in_place(finish) } else { finish() };
+    metrics.tile_bytes.observe(f64::from(u32::try_from(tile.body().len()).unwrap_or(u32::MAX)));
+    Ok((tile, timing))
 }
 
 /// The databases of the members, each with its members' places in the tile.
@@ -122,7 +118,7 @@ fn finish<'a>(
     coord: TileCoord,
     mut timing: Timing,
     counters: impl Fn(&str) -> Option<LayerMetrics>,
-) -> Made {
+) -> (CachedTile, Timing) {
     let started = Instant::now();
     let mut encoded: Vec<Vec<u8>> = vec![Vec::new(); members.len()];
     let mut cuts = Vec::new();
@@ -145,12 +141,8 @@ fn finish<'a>(
     let gzip = if tile.is_empty() { Vec::new() } else { compress::gzip(&tile) };
     timing.gzip = started.elapsed();
     let etag = format!("\"{:032x}-{FORMAT}-gz\"", compress::digest(&tile));
-    // The cache counts lengths, so no capacity may hide behind them.
-    let exact = |bytes: Vec<u8>| Bytes::from(bytes.into_boxed_slice());
-    let truncated = truncation::report(members, cuts, coord, counters)
-        .map(|header| Arc::new(exact(header.into_bytes())));
-    let tile = CachedTile { gzip: exact(gzip), etag: exact(etag.into_bytes()), truncated };
-    Made { tile, timing, stored: false }
+    let note = truncation::report(members, cuts, coord, counters).unwrap_or_default();
+    (CachedTile::new(etag.as_bytes(), note.as_bytes(), &gzip), timing)
 }
 
 /// A tile is a protobuf message with a repeated field: joined messages are one tile.

@@ -3,27 +3,39 @@
 //! Requests arrive on actix workers. They only look up and wait: every fetch and every encoding
 //! runs on the application's own runtime.
 
+mod encodings;
 mod error;
 mod flight;
 mod log;
+mod policy;
+mod published;
+mod purge;
+mod stats;
 mod truncation;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 use tokio::runtime::Handle;
 
+pub use encodings::tag as entity_tag;
 pub use error::{TileError, TileErrorKind};
 pub use flight::Timing;
 use log::FailureLog;
+pub use policy::{Control, Policy};
+use published::Published;
+pub use published::Served;
+pub use purge::Purge;
+pub use stats::{LayerState, Stats};
 
-use crate::cache::{self, Aborted, CachedTile, Joined, Key, SingleFlight, TileCache};
-use crate::catalog::{Catalog, Lifetimes, Tileset};
-use crate::metrics::{LayerMetrics, Metrics};
-use crate::tile::{TileCoord, compress};
+pub use crate::cache::Swept;
+use crate::cache::{
+    self, Age, CachedTile, Failures, Generations, Joined, Kept, Key, SingleFlight, Stamp, TileCache,
+};
+use crate::catalog::{Catalog, Lifetimes, LookupError};
+use crate::metrics::Metrics;
+use crate::tile::{Encoding, TileCoord};
 
 /// The value that everyone who waits for a tile gets.
 type Loaded = Result<Made, Arc<TileError>>;
@@ -33,14 +45,17 @@ type Loaded = Result<Made, Arc<TileError>>;
 struct Made {
     tile: CachedTile,
     timing: Timing,
-    stored: bool,
+    kept: Kept,
 }
 
 /// A tile and where it came from.
 #[derive(Clone, Debug)]
 pub struct Answer {
+    /// In gzip.
     pub tile: CachedTile,
     pub origin: Origin,
+    /// Its time is over, or what it shows was purged while it was made: nobody should keep it.
+    pub is_stale: bool,
 }
 
 /// Where an answer came from.
@@ -48,10 +63,12 @@ pub struct Answer {
 pub enum Origin {
     /// Memory.
     Hit,
+    /// Memory, though its time was over this long ago.
+    Stale(Duration),
     /// Made for this request.
     Miss {
         timing: Timing,
-        /// Whether it was small enough to be kept.
+        /// Whether it is kept.
         stored: bool,
     },
     /// Made for another request that was already waiting.
@@ -70,19 +87,25 @@ pub struct EngineSettings {
 pub struct Engine {
     published: ArcSwap<Published>,
     cache: Arc<TileCache>,
-    flights: SingleFlight<Loaded>,
+    generations: Arc<Generations>,
+    /// By key and by the generation of what is read: who comes after a purge doesn't join a read
+    /// that began before it.
+    flights: SingleFlight<(Key, u64), Loaded>,
+    failures: Arc<Failures<Arc<TileError>>>,
+    encodings: encodings::Flights,
     settings: EngineSettings,
     metrics: Arc<Metrics>,
     runtime: Handle,
     log: Arc<FailureLog>,
+    started: Instant,
 }
 
-/// What is published, swapped as one.
-#[derive(Default)]
-struct Published {
-    catalog: Arc<Catalog>,
-    /// By layer id.
-    counters: HashMap<String, LayerMetrics>,
+/// What memory has of a tile.
+enum Remembered {
+    Usable(Answer),
+    /// For when no new one can be made, with the time since its own was over.
+    Old(CachedTile, Duration),
+    Nothing,
 }
 
 impl Engine {
@@ -90,14 +113,21 @@ impl Engine {
     /// multi-thread one.
     pub fn new(settings: EngineSettings, metrics: Arc<Metrics>, runtime: Handle) -> Self {
         let budget = settings.cache.memory.as_u64();
+        let generations = Arc::<Generations>::default();
+        let defaults = Self::default_lifetimes(&settings.cache);
+        let nothing = Published::new(Catalog::default(), defaults, generations.clone(), &metrics);
         Self {
-            published: ArcSwap::default(),
+            published: ArcSwap::from_pointee(nothing),
             cache: Arc::new(TileCache::new(budget, metrics.clone())),
+            generations,
             flights: SingleFlight::new(runtime.clone()),
+            failures: Arc::new(Failures::new(settings.cache.error_ttl)),
+            encodings: encodings::Flights::new(runtime.clone()),
             settings,
             metrics,
             runtime,
             log: Arc::default(),
+            started: Instant::now(),
         }
     }
 
@@ -106,23 +136,38 @@ impl Engine {
         self.published.load().catalog.clone()
     }
 
-    /// Publishes another catalogue. Tiles of unchanged layers stay in the cache.
+    /// The tileset that a URL's first segment names, ready to be served.
+    ///
+    /// # Errors
+    /// See [`LookupError`].
+    pub fn lookup(&self, name: &str) -> Result<Arc<Served>, LookupError> {
+        self.published.load().lookup(name)
+    }
+
+    /// Publishes another catalogue. Tiles of unchanged layers stay in the cache; those of layers
+    /// with another data version are purged first.
     pub fn publish(&self, catalog: Catalog) {
-        let layers = catalog.tilesets().flat_map(|tileset| &tileset.members);
-        let counters =
-            layers.map(|layer| (layer.id.clone(), self.metrics.layers.layer(&layer.id))).collect();
-        self.published.store(Arc::new(Published { catalog: Arc::new(catalog), counters }));
+        self.purge_changed(&catalog);
+        let defaults = Self::default_lifetimes(&self.settings.cache);
+        let generations = self.generations.clone();
+        let next = Published::new(catalog, defaults, generations, &self.metrics);
+        self.published.store(Arc::new(next));
+        self.generations.tidy();
     }
 
-    /// How long a tileset's tiles may be kept.
-    pub fn lifetimes(&self, tileset: &Tileset) -> Lifetimes {
-        let cache::Settings { ttl, max_age, s_maxage, .. } = self.settings.cache;
-        tileset.lifetimes(Lifetimes { ttl, max_age, s_maxage })
+    fn default_lifetimes(settings: &cache::Settings) -> Lifetimes {
+        Lifetimes {
+            ttl: settings.ttl,
+            max_age: settings.max_age,
+            s_maxage: settings.s_maxage,
+            stale_while_revalidate: settings.stale_while_revalidate,
+            stale_if_error: settings.stale_if_error,
+        }
     }
 
-    /// Status of an answer without features: 204 or 200.
-    pub fn empty_tile_status(&self) -> u16 {
-        self.settings.cache.empty_tile
+    /// How the cache is set up.
+    pub fn cache_settings(&self) -> &cache::Settings {
+        &self.settings.cache
     }
 
     pub fn metrics(&self) -> &Arc<Metrics> {
@@ -132,26 +177,71 @@ impl Engine {
     /// The tile from memory, or made now.
     ///
     /// # Errors
-    /// It couldn't be made: see [`TileError`].
+    /// It couldn't be made, and memory has none that may stand in: see [`TileError`].
     pub async fn tile(
         &self,
-        tileset: &Arc<Tileset>,
+        served: &Arc<Served>,
         coord: TileCoord,
     ) -> Result<Answer, Arc<TileError>> {
-        let key = Key::new(tileset.identity, coord);
-        if let Some((tile, _)) = self.cache.get(&key, Instant::now()) {
-            self.metrics.cache_hits.inc();
-            return Ok(Answer { tile, origin: Origin::Hit });
-        }
-        let recheck = || {
-            let (tile, _) = self.cache.get(&key, Instant::now())?;
-            Some(Ok(Made { tile, timing: Timing::default(), stored: true }))
+        let key = served.key(coord);
+        let old = match self.remembered(served, coord, key) {
+            Remembered::Usable(answer) => return Ok(answer),
+            Remembered::Old(tile, over) => Some((tile, over)),
+            Remembered::Nothing => None,
         };
-        let load = || self.load(tileset.clone(), coord, key);
-        let ticket = match self.flights.join(key, recheck, load) {
+        match self.made(served, coord, key).await {
+            Ok(answer) => Ok(answer),
+            Err(error) => old.map(|(tile, over)| self.stale(tile, over)).ok_or(error),
+        }
+    }
+
+    /// What memory has. A tile whose time is over is served for a while, and a new one made.
+    fn remembered(&self, served: &Arc<Served>, coord: TileCoord, key: Key) -> Remembered {
+        let Some(found) = self.cache.get(&key, Instant::now()) else { return Remembered::Nothing };
+        let over = match found.age {
+            Age::Fresh(_) => {
+                self.metrics.cache_hits.inc();
+                let (tile, origin) = (found.tile, Origin::Hit);
+                return Remembered::Usable(Answer { tile, origin, is_stale: false });
+            }
+            Age::Stale(over) => over,
+        };
+        let lifetimes = served.policy(coord.z()).lifetimes;
+        if over <= lifetimes.stale_while_revalidate {
+            if self.failures.recent(&key).is_none() {
+                // It runs without anyone who waits; that it is under way already is as good.
+                drop(self.join(served, coord, key));
+            }
+            return Remembered::Usable(self.stale(found.tile, over));
+        }
+        match over <= lifetimes.stale_if_error {
+            true => Remembered::Old(found.tile, over),
+            false => Remembered::Nothing,
+        }
+    }
+
+    fn stale(&self, tile: CachedTile, over: Duration) -> Answer {
+        self.metrics.cache_stale.inc();
+        Answer { tile, origin: Origin::Stale(over), is_stale: true }
+    }
+
+    /// The tile, made for this request or for another one at the same time.
+    async fn made(
+        &self,
+        served: &Arc<Served>,
+        coord: TileCoord,
+        key: Key,
+    ) -> Result<Answer, Arc<TileError>> {
+        if let Some(error) = self.failures.recent(&key)
+            && error.kind() == TileErrorKind::Unavailable
+        {
+            return Err(error);
+        }
+        let ticket = match self.join(served, coord, key) {
             Joined::Ready(made) => {
                 self.metrics.cache_hits.inc();
-                return made.map(|made| Answer { tile: made.tile, origin: Origin::Hit });
+                let tile = made?.tile;
+                return Ok(Answer { tile, origin: Origin::Hit, is_stale: false });
             }
             Joined::Waiting(ticket) => ticket,
         };
@@ -160,49 +250,80 @@ impl Engine {
             if leader { &self.metrics.cache_misses } else { &self.metrics.cache_collapsed };
         counter.inc();
         let made = ticket.wait().await.map_err(|_| Arc::new(TileError::aborted()))??;
-        let Made { tile, timing, stored } = made;
+        let Made { tile, timing, kept } = made;
+        let stored = kept == Kept::Yes;
         let origin = if leader { Origin::Miss { timing, stored } } else { Origin::Collapsed };
-        Ok(Answer { tile, origin })
+        Ok(Answer { tile, origin, is_stale: kept == Kept::Outdated })
     }
 
-    /// The tile's bytes without compression.
-    ///
-    /// # Errors
-    /// The server is stopping.
-    pub async fn decoded(&self, tile: &CachedTile) -> Result<Bytes, Aborted> {
-        let gzip = tile.gzip.clone();
-        let decode = move || compress::gunzip(&gzip).map(Bytes::from);
-        // Heavy tiles take a millisecond: not on a worker that answers hits.
-        match self.runtime.spawn_blocking(decode).await {
-            Ok(Ok(bytes)) => Ok(bytes),
-            _ => Err(Aborted),
-        }
+    /// Joins the flight that makes the tile, or starts it.
+    fn join(&self, served: &Arc<Served>, coord: TileCoord, key: Key) -> Joined<Loaded> {
+        // Before anything is read, and before the cache is looked at again.
+        let stamp = Stamp::now(&served.members);
+        let recheck = || {
+            let found = self.cache.get(&key, Instant::now())?;
+            let Age::Fresh(_) = found.age else { return None };
+            Some(Ok(Made { tile: found.tile, timing: Timing::default(), kept: Kept::Yes }))
+        };
+        let generation = stamp.generation();
+        let load = || self.load(served.clone(), coord, key, stamp);
+        self.flights.join((key, generation), recheck, load)
     }
 
     /// Makes the tile and keeps it.
     fn load(
         &self,
-        tileset: Arc<Tileset>,
+        served: Arc<Served>,
         coord: TileCoord,
         key: Key,
+        stamp: Stamp,
     ) -> impl Future<Output = Loaded> + Send + 'static {
         let cache = self.cache.clone();
         let metrics = self.metrics.clone();
         let timeout = self.settings.request_timeout;
-        let ttl = self.lifetimes(&tileset).ttl;
+        let ttl = served.policy(coord.z()).lifetimes.ttl;
         let (published, log) = (self.published.load_full(), self.log.clone());
+        let failures = self.failures.clone();
         async move {
             let counters = |layer: &str| published.counters.get(layer).cloned();
-            let made = flight::make(&tileset, coord, timeout, &metrics, counters).await;
+            let made = flight::make(&served.tileset, coord, timeout, &metrics, counters).await;
             // Logged once for each tile, not for each request that waits for it.
-            let mut made = made.map_err(|error| {
-                log.failed(&tileset.id, coord, &error);
-                Arc::new(error)
+            let (tile, timing) = made.map_err(|error| {
+                log.failed(&served.tileset.id, coord, &error);
+                let error = Arc::new(error);
+                failures.insert(key, error.clone());
+                error
             })?;
-            if let Some(expires) = Instant::now().checked_add(ttl) {
-                made.stored = cache.insert(key, made.tile.clone(), expires);
-            }
-            Ok(made)
+            let kept = match ttl.is_zero() {
+                true => Kept::No,
+                false => cache.insert(key, tile.clone(), ttl, &stamp),
+            };
+            Ok(Made { tile, timing, kept })
         }
+    }
+
+    /// The tile in the encoding, made at most once as long as memory holds it.
+    ///
+    /// # Errors
+    /// The server is stopping.
+    pub async fn encoded(
+        &self,
+        served: &Arc<Served>,
+        coord: TileCoord,
+        tile: &CachedTile,
+        encoding: Encoding,
+    ) -> Result<CachedTile, Arc<TileError>> {
+        if encoding == Encoding::Gzip || tile.is_empty() {
+            return Ok(tile.clone());
+        }
+        let wanted = encodings::Wanted {
+            tile,
+            encoding,
+            key: served.key(coord).encoded(encoding),
+            stamp: Stamp::now(&served.members),
+            ttl: served.policy(coord.z()).lifetimes.ttl,
+        };
+        let made = self.encodings.get(&self.cache, &self.runtime, wanted).await;
+        made.map_err(|_| Arc::new(TileError::aborted()))
     }
 }

@@ -1,22 +1,67 @@
-//! Headers that tell browsers and shared caches what to do with a tile.
+//! Headers of a tile: what browsers and shared caches are told, and where it came from.
 
+use std::fmt::Write;
 use std::time::Duration;
 
-use actix_web::http::header::HeaderValue;
+use actix_web::HttpResponseBuilder;
+use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderName, HeaderValue};
+use bytes::Bytes;
 
-use crate::catalog::Lifetimes;
-use crate::engine::{Origin, Timing};
+use crate::engine::{Answer, Control, Origin, Served, Timing};
 
-/// `Cache-Control` of a tile: short for browsers, which can't be purged, long for shared caches.
-pub fn cache_control(lifetimes: Lifetimes) -> HeaderValue {
-    let (max_age, s_maxage) = (lifetimes.max_age.as_secs(), lifetimes.s_maxage.as_secs());
-    header(format!("public, max-age={max_age}, s-maxage={s_maxage}"))
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
+const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+const SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-control");
+const SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
+const TESELA_TRUNCATED: HeaderName = HeaderName::from_static("tesela-truncated");
+
+/// Adds what every answer with or about a tile has: 200, 204 and 304 alike.
+pub fn add(
+    response: &mut HttpResponseBuilder,
+    served: &Served,
+    control: &Control,
+    answer: &Answer,
+    etag: Bytes,
+) {
+    add_control(response, served, control);
+    response.insert_header((CACHE_STATUS, cache_status(answer.origin)));
+    insert(response, ETAG, etag);
+    if let Some(what) = answer.tile.truncated() {
+        insert(response, TESELA_TRUNCATED, what);
+    }
+    if let Origin::Miss { timing, .. } = answer.origin {
+        response.insert_header((SERVER_TIMING, server_timing(timing)));
+    }
 }
 
-/// `Cache-Status` (RFC 9211) of a tile.
-pub fn cache_status(origin: Origin) -> HeaderValue {
+/// Adds how long an answer may be kept, and the names under which it can be purged.
+pub fn add_control(response: &mut HttpResponseBuilder, served: &Served, control: &Control) {
+    insert(response, CACHE_CONTROL, control.cache_control.clone());
+    insert(response, CDN_CACHE_CONTROL, control.cdn_cache_control.clone());
+    insert(response, SURROGATE_CONTROL, control.surrogate_control.clone());
+    add_tags(response, served);
+}
+
+/// Adds the names under which an answer can be purged.
+pub fn add_tags(response: &mut HttpResponseBuilder, served: &Served) {
+    insert(response, SURROGATE_KEY, served.surrogate_key.clone());
+    insert(response, CACHE_TAG, served.cache_tag.clone());
+}
+
+/// All values are visible ASCII.
+fn insert(response: &mut HttpResponseBuilder, name: HeaderName, value: Bytes) {
+    if let Ok(value) = HeaderValue::from_maybe_shared(value) {
+        response.insert_header((name, value));
+    }
+}
+
+/// `Cache-Status` (RFC 9211).
+fn cache_status(origin: Origin) -> HeaderValue {
     HeaderValue::from_static(match origin {
         Origin::Hit => "tesela; hit",
+        Origin::Stale(over) => return header(format!("tesela; hit; ttl=-{}", over.as_secs())),
         Origin::Miss { stored: true, .. } => "tesela; fwd=uri-miss; stored",
         Origin::Miss { stored: false, .. } => "tesela; fwd=uri-miss",
         Origin::Collapsed => "tesela; fwd=uri-miss; collapsed",
@@ -24,15 +69,19 @@ pub fn cache_status(origin: Origin) -> HeaderValue {
 }
 
 /// `Server-Timing` of a tile that was just made, in milliseconds.
-pub fn server_timing(timing: Timing) -> HeaderValue {
-    let millis = |duration: Duration| duration.as_secs_f64() * 1000.0;
-    header(format!(
-        "queue;dur={:.2}, db;dur={:.2}, tile;dur={:.2}, gzip;dur={:.2}",
-        millis(timing.queue),
-        millis(timing.db),
-        millis(timing.tile),
-        millis(timing.gzip),
-    ))
+fn server_timing(timing: Timing) -> HeaderValue {
+    let Timing { queue, db, tile, gzip } = timing;
+    let mut text = String::new();
+    for (name, time) in [("queue", queue), ("db", db), ("tile", tile), ("gzip", gzip)] {
+        let separator = if text.is_empty() { "" } else { ", " };
+        // Writing to a String can't fail.
+        let _ = write!(text, "{separator}{name};dur={:.2}", millis(time));
+    }
+    header(text)
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
 }
 
 /// A value that is made of digits and fixed ASCII only.

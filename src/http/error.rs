@@ -46,6 +46,21 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
 
+    pub fn with_status(status: StatusCode, detail: &str) -> Self {
+        Self::new(status, detail)
+    }
+
+    /// This with a header.
+    pub fn and_header(self, name: HeaderName, value: &'static str) -> Self {
+        Self { header: Some((name, HeaderValue::from_static(value))), ..self }
+    }
+
+    /// For an address that takes one method only.
+    pub fn only(method: &'static str) -> Self {
+        let detail = format!("this address takes {method} only");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, detail).and_header(ALLOW, method)
+    }
+
     pub fn method_not_allowed() -> Self {
         let mut problem = Self::new(
             StatusCode::METHOD_NOT_ALLOWED,

@@ -1,6 +1,7 @@
 //! All actix code: routes, headers, errors.
 
 mod access_log;
+mod admin;
 mod base_url;
 mod cache_headers;
 mod catalog;
@@ -18,5 +19,5 @@ mod tilejson;
 pub use cors::Origins;
 pub use health::{DatabaseHealth, Readiness};
 pub use router::State;
-pub use server::{app, server};
-pub use settings::Settings;
+pub use server::{admin_server, app, server};
+pub use settings::{ADMIN_LISTEN, Settings};

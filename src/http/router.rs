@@ -1,12 +1,16 @@
 //! Which handler answers which address.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, ResponseError};
+use actix_web::{
+    FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, ResponseError,
+};
+use percent_encoding::percent_decode_str;
 
 use super::cors::Origins;
 use super::error::{METHODS, Problem};
@@ -33,10 +37,38 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(read_only("/health/live", health::live))
         .service(read_only("/health/ready", health::ready))
         .service(read_only("/catalog", catalog::catalog))
-        .service(read_only("/metrics", metrics))
-        .service(read_only("/{tileset}/{z}/{x}/{y}", tile::tile))
-        .service(read_only("/{tileset}", tilejson::tilejson))
-        .default_service(web::to(nothing_here));
+        .service(read_only("/metrics", public_metrics))
+        .default_service(web::to(by_segments));
+}
+
+/// What has a name in its path. By hand, since actix matches such paths with a regular
+/// expression, which takes longer than the tile.
+async fn by_segments(
+    request: HttpRequest,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let path = request.path();
+    let mut segments = path.strip_prefix('/').unwrap_or(path).split('/').map(decoded);
+    let mut next = || segments.next().transpose();
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let (first, rest) = (next()?, [next()?, next()?, next()?]);
+    match (first, rest, next()?) {
+        (Some(_), [None, ..] | [_, _, Some(_)], None) if !is_read => {
+            Ok(other_method(request.method().clone()).await)
+        }
+        (Some(tileset), [None, ..], None) => tilejson::tilejson(&request, &state, &tileset),
+        (Some(tileset), [Some(z), Some(x), Some(y)], None) => {
+            tile::tile(&request, &state, [&tileset, &z, &x, &y]).await
+        }
+        _ => Ok(nothing_here().await),
+    }
+}
+
+/// A segment of a path without its percent-encoding (RFC 3986 section 2.1).
+fn decoded(segment: &str) -> Result<Cow<'_, str>, Problem> {
+    percent_decode_str(segment)
+        .decode_utf8()
+        .map_err(|_| Problem::bad_request("the address is not UTF-8 in its percent-encoding"))
 }
 
 /// A resource that `handler` answers to GET and HEAD.
@@ -52,7 +84,16 @@ where
         .default_service(web::to(other_method))
 }
 
-async fn metrics(state: web::Data<State>) -> Result<HttpResponse, Problem> {
+/// `/metrics` where everybody can ask.
+async fn public_metrics(state: web::Data<State>) -> Result<HttpResponse, Problem> {
+    match state.settings.metrics_public {
+        true => metrics(state).await,
+        false => Err(Problem::not_found("the metrics are on the admin listener only")),
+    }
+}
+
+/// Prometheus' text format.
+pub async fn metrics(state: web::Data<State>) -> Result<HttpResponse, Problem> {
     (state.sample_metrics)();
     let text = state
         .engine
@@ -65,7 +106,8 @@ async fn metrics(state: web::Data<State>) -> Result<HttpResponse, Problem> {
         .body(text))
 }
 
-async fn nothing_here() -> HttpResponse {
+/// For addresses without anything.
+pub async fn nothing_here() -> HttpResponse {
     Problem::not_found("there is nothing here; /catalog lists what is published").error_response()
 }
 

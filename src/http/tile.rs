@@ -3,33 +3,31 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
-};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 
 use super::State;
-use super::cache_headers::{cache_control, cache_status, server_timing};
+use super::cache_headers;
 use super::conditional::not_modified;
 use super::error::Problem;
-use super::negotiate::{Encoding, encoding};
+use super::negotiate::encoding;
 use crate::catalog::Tileset;
-use crate::engine::{Answer, Origin};
+use crate::engine::{Answer, Control, Origin, Served, TileError, entity_tag};
 use crate::metrics::Outcome;
-use crate::tile::TileCoord;
+use crate::tile::{Encoding, TileCoord};
 
 /// Media type of a Mapbox Vector Tile.
 const MVT: &str = "application/vnd.mapbox-vector-tile";
 
-const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
-const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
-const TESELA_TRUNCATED: HeaderName = HeaderName::from_static("tesela-truncated");
-
-/// Answers a tile.
-pub async fn tile(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
+/// Answers a tile. `path` are the four segments, decoded.
+pub async fn tile(
+    request: &HttpRequest,
+    state: &State,
+    path: [&str; 4],
+) -> Result<HttpResponse, Problem> {
     let started = Instant::now();
-    let result = answer(&request, &state).await;
+    let result = answer(request, state, path).await;
     let outcome = match &result {
         Ok((outcome, _)) => *outcome,
         Err(problem) => problem.outcome(),
@@ -38,87 +36,85 @@ pub async fn tile(request: HttpRequest, state: web::Data<State>) -> Result<HttpR
     result.map(|(_, response)| response)
 }
 
-async fn answer(request: &HttpRequest, state: &State) -> Result<(Outcome, HttpResponse), Problem> {
-    let path = request.match_info();
-    let coord = coordinates(path.query("z"), path.query("x"), path.query("y"))?;
-    let tileset = state.engine.catalog().lookup(path.query("tileset"))?;
+async fn answer(
+    request: &HttpRequest,
+    state: &State,
+    [tileset, z, x, y]: [&str; 4],
+) -> Result<(Outcome, HttpResponse), Problem> {
+    let coord = coordinates(z, x, y)?;
+    let served = state.engine.lookup(tileset)?;
     let coord = coord.ok_or_else(|| {
         Problem::not_found("there is no such tile: x and y go from 0 to 2^z - 1, z to 24")
     })?;
-    if !tileset.has_zoom(coord.z()) {
-        return Err(no_such_zoom(&tileset, coord.z()));
+    if !served.tileset.has_zoom(coord.z()) {
+        return Err(no_such_zoom(&served.tileset, coord.z()));
     }
-    let answer =
-        state.engine.tile(&tileset, coord).await.map_err(|error| Problem::from(&*error))?;
-    respond(request, state, &tileset, answer).await
+    let answer = state.engine.tile(&served, coord).await.map_err(problem)?;
+    respond(request, state, &served, coord, answer).await
 }
 
 async fn respond(
     request: &HttpRequest,
     state: &State,
-    tileset: &Tileset,
+    served: &Arc<Served>,
+    coord: TileCoord,
     answer: Answer,
 ) -> Result<(Outcome, HttpResponse), Problem> {
-    let encoding = encoding(request.headers());
-    let etag = entity_tag(&answer, encoding);
+    let settings = state.engine.cache_settings();
+    let encoding = encoding(request.headers(), &settings.encodings);
+    let etag = entity_tag(&answer.tile.etag(), encoding);
+    let is_known = not_modified(request.headers(), &etag);
+    let control = control(request, served, coord, &answer);
+    let with_headers = |mut response: HttpResponseBuilder| {
+        cache_headers::add(&mut response, served, control, &answer, etag);
+        response
+    };
+    if is_known {
+        return Ok((Outcome::NotModified, with_headers(HttpResponse::NotModified()).finish()));
+    }
     let outcome = match answer.origin {
         Origin::Hit => Outcome::Hit,
+        Origin::Stale(_) => Outcome::Stale,
         Origin::Miss { .. } => Outcome::Miss,
         Origin::Collapsed => Outcome::Collapsed,
     };
-    let lifetimes = state.engine.lifetimes(tileset);
-    let headers = |mut response: HttpResponseBuilder| {
-        response
-            .insert_header((CACHE_CONTROL, cache_control(lifetimes)))
-            .insert_header((CACHE_STATUS, cache_status(answer.origin)));
-        if let Ok(etag) = HeaderValue::from_maybe_shared(etag.clone()) {
-            response.insert_header((ETAG, etag));
-        }
-        if let Some(what) = &answer.tile.truncated
-            && let Ok(what) = HeaderValue::from_maybe_shared(Bytes::clone(what))
-        {
-            response.insert_header((TESELA_TRUNCATED, what));
-        }
-        if let Origin::Miss { timing, .. } = answer.origin {
-            response.insert_header((SERVER_TIMING, server_timing(timing)));
-        }
-        response
-    };
-    if not_modified(request.headers(), &etag) {
-        let response = headers(HttpResponse::NotModified()).finish();
-        return Ok((Outcome::NotModified, response));
+    if answer.tile.is_empty() && settings.empty_tile == 204 {
+        return Ok((outcome, with_headers(HttpResponse::NoContent()).finish()));
     }
-    if answer.tile.is_empty() && state.engine.empty_tile_status() == 204 {
-        return Ok((outcome, headers(HttpResponse::NoContent()).finish()));
-    }
-    let mut response = headers(HttpResponse::Ok());
+    let mut response = with_headers(HttpResponse::Ok());
     response.insert_header((CONTENT_TYPE, MVT));
     let body = match encoding {
         _ if answer.tile.is_empty() => Bytes::new(),
-        Encoding::Gzip => {
-            response.insert_header((CONTENT_ENCODING, "gzip"));
-            answer.tile.gzip
+        Encoding::Gzip => answer.tile.body(),
+        _ => {
+            let engine = &state.engine;
+            engine.encoded(served, coord, &answer.tile, encoding).await.map_err(problem)?.body()
         }
-        Encoding::Identity => decoded(state, &answer).await?,
     };
+    if let Some(coding) = encoding.coding().filter(|_| !answer.tile.is_empty()) {
+        response.insert_header((CONTENT_ENCODING, coding));
+    }
     Ok((outcome, response.body(body)))
 }
 
-/// Each encoding has an entity tag of its own (RFC 9110 section 8.8.3.3).
-fn entity_tag(answer: &Answer, encoding: Encoding) -> Bytes {
-    let gzip = &answer.tile.etag;
-    match (encoding, gzip.strip_suffix(b"-gz\"")) {
-        (Encoding::Identity, Some(stem)) => [stem, b"-id\""].concat().into(),
-        _ => gzip.clone(),
+/// What caches are told. Any `?v=` but that of what is served now counts as none.
+fn control<'a>(
+    request: &HttpRequest,
+    served: &'a Served,
+    coord: TileCoord,
+    answer: &Answer,
+) -> &'a Control {
+    let policy = served.policy(coord.z());
+    let v = || request.query_string().split('&').find_map(|pair| pair.strip_prefix("v="));
+    match answer.is_stale {
+        true => &policy.stale,
+        false if v().is_some_and(|v| served.is_pinned(v)) => &policy.immutable,
+        false => &policy.fresh,
     }
 }
 
-async fn decoded(state: &State, answer: &Answer) -> Result<Bytes, Problem> {
-    state
-        .engine
-        .decoded(&answer.tile)
-        .await
-        .map_err(|_| Problem::internal("decompressing the tile was aborted"))
+fn problem(error: Arc<TileError>) -> Problem {
+    Problem::from(&*error)
 }
 
 /// The tile that the path names; `None` when it is well-formed but outside the zoom's range.

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 use geo::Rect;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 
 use super::State;
 use super::base_url::base_url;
+use super::cache_headers;
 use super::error::Problem;
 use crate::catalog::{Layer, Tileset};
+use crate::engine::Served;
 
 /// What can't stand in a path segment as it is; ids hold none of the other reserved characters.
 const SEGMENT: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
@@ -49,26 +51,25 @@ struct VectorLayer<'a> {
 }
 
 /// Answers `GET /{tileset}` and `/{tileset}.json`.
-pub async fn tilejson(
-    request: HttpRequest,
-    state: web::Data<State>,
-) -> Result<HttpResponse, Problem> {
-    let name = request.match_info().query("tileset");
-    let tileset = state.engine.catalog().lookup(name.strip_suffix(".json").unwrap_or(name))?;
-    let base = base_url(&request, &state.settings);
-    let cache_control = if base.from_request {
+pub fn tilejson(request: &HttpRequest, state: &State, name: &str) -> Result<HttpResponse, Problem> {
+    let served = state.engine.lookup(name.strip_suffix(".json").unwrap_or(name))?;
+    let base = base_url(request, &state.settings);
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CONTENT_TYPE, "application/json"));
+    if base.from_request {
         // A shared cache must not hand one client's idea of the host name to another.
-        "private, no-store".to_owned()
+        response.insert_header((CACHE_CONTROL, "private, no-store"));
     } else {
-        format!("public, max-age={}", state.engine.lifetimes(&tileset).max_age.as_secs())
-    };
-    Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "application/json"))
-        .insert_header((CACHE_CONTROL, cache_control))
-        .json(describe(&tileset, &base.url)))
+        // As short-lived for all as for browsers: it tells of new versions.
+        let max_age = served.policy(served.tileset.zooms().0).lifetimes.max_age.as_secs();
+        response.insert_header((CACHE_CONTROL, format!("public, max-age={max_age}")));
+        cache_headers::add_tags(&mut response, &served);
+    }
+    Ok(response.json(describe(&served, &base.url)))
 }
 
-fn describe<'a>(tileset: &'a Tileset, base: &str) -> TileJson<'a> {
+fn describe<'a>(served: &'a Served, base: &str) -> TileJson<'a> {
+    let tileset: &Tileset = &served.tileset;
     let (minzoom, maxzoom) = tileset.zooms();
     let bounds = tileset.bounds().map_or(WORLD, within_world);
     TileJson {
@@ -77,7 +78,7 @@ fn describe<'a>(tileset: &'a Tileset, base: &str) -> TileJson<'a> {
         description: tileset.description.as_deref(),
         attribution: tileset.attribution.as_deref(),
         scheme: "xyz",
-        tiles: [tile_url(base, &tileset.id)],
+        tiles: [format!("{}?v={}", tile_url(base, &tileset.id), served.version)],
         minzoom,
         maxzoom,
         bounds,

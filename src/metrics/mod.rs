@@ -28,6 +28,7 @@ const SIZE_BUCKETS: &[f64] =
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Hit,
+    Stale,
     Miss,
     Collapsed,
     NotModified,
@@ -39,8 +40,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Hit,
+        Self::Stale,
         Self::Miss,
         Self::Collapsed,
         Self::NotModified,
@@ -54,6 +56,7 @@ impl Outcome {
     fn label(self) -> &'static str {
         match self {
             Self::Hit => "hit",
+            Self::Stale => "stale",
             Self::Miss => "miss",
             Self::Collapsed => "collapsed",
             Self::NotModified => "not_modified",
@@ -83,7 +86,10 @@ pub struct Metrics {
     pub cache_hits: IntCounter,
     pub cache_misses: IntCounter,
     pub cache_collapsed: IntCounter,
+    pub cache_stale: IntCounter,
     pub cache_evictions: IntCounter,
+    pub cache_purged: IntCounter,
+    pub cache_outdated: IntCounter,
     pub cache_too_large: IntCounter,
     pub cache_bytes: IntGauge,
     pub cache_entries: IntGauge,
@@ -139,6 +145,16 @@ impl Metrics {
             cache_collapsed: declare.counter(
                 "tesela_cache_collapsed_total",
                 "Requests that waited for a tile already being made.",
+            )?,
+            cache_stale: declare.counter(
+                "tesela_cache_stale_total",
+                "Requests answered from memory with a tile whose time was over.",
+            )?,
+            cache_purged: declare
+                .counter("tesela_cache_purged_total", "Tiles dropped by purges.")?,
+            cache_outdated: declare.counter(
+                "tesela_cache_outdated_total",
+                "Tiles not kept because what they show was purged while they were made.",
             )?,
             cache_evictions: declare
                 .counter("tesela_cache_evictions_total", "Tiles dropped to make room.")?,

@@ -71,7 +71,8 @@ fn the_environment_configures_too() {
     command.env("TESELA_CACHE__MAX_AGE", "7s");
     let server = Server::start(command, None);
     let answer = server.get("/cities/0/0/0");
-    assert_eq!(answer.header("cache-control"), Some("public, max-age=7, s-maxage=86400"));
+    let control = answer.header("cache-control").unwrap();
+    assert!(control.starts_with("public, max-age=7, s-maxage=86400"), "{control}");
 }
 
 #[test]

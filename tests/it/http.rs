@@ -33,7 +33,16 @@ fn a_tile_is_made_once_and_then_comes_from_memory() {
     assert_eq!(cold.header("content-type"), Some("application/vnd.mapbox-vector-tile"));
     assert_eq!(cold.header("content-encoding"), Some("gzip"));
     assert_eq!(cold.header("cache-status"), Some("tesela; fwd=uri-miss; stored"));
-    assert_eq!(cold.header("cache-control"), Some("public, max-age=60, s-maxage=86400"));
+    let stale = "stale-while-revalidate=3600, stale-if-error=86400";
+    for (name, value) in [
+        ("cache-control", format!("public, max-age=60, s-maxage=86400, {stale}")),
+        ("cdn-cache-control", format!("public, max-age=86400, {stale}")),
+        ("surrogate-control", format!("max-age=86400, {stale}")),
+        ("surrogate-key", "countries".to_owned()),
+        ("cache-tag", "countries".to_owned()),
+    ] {
+        assert_eq!(cold.header(name), Some(&*value), "{name}");
+    }
     assert_eq!(cold.header("vary"), Some("Accept-Encoding"));
     let timing = cold.header("server-timing").unwrap();
     for part in ["queue;dur=", "db;dur=", "tile;dur=", "gzip;dur="] {
@@ -91,7 +100,16 @@ fn a_client_that_has_the_tile_gets_304_without_a_body() {
     for tag in [etag, &weak, "*"] {
         let again = server.request("GET", &path, &[GZIP, ("if-none-match", tag)]);
         assert_eq!((again.status, again.body.len()), (304, 0), "{tag}");
-        for name in ["etag", "cache-control", "vary", "access-control-allow-origin"] {
+        for name in [
+            "etag",
+            "cache-control",
+            "cdn-cache-control",
+            "surrogate-control",
+            "surrogate-key",
+            "cache-tag",
+            "vary",
+            "access-control-allow-origin",
+        ] {
             assert_eq!(again.header(name), first.header(name), "{name}");
         }
         assert_eq!(again.header("content-type"), None);
@@ -255,7 +273,10 @@ fn tilejson_tells_clients_what_they_need() {
         assert_eq!(answer.header("cache-control"), Some("private, no-store"));
         let json = answer.json();
         assert_eq!(json["tilejson"], "3.0.0");
-        assert_eq!(json["tiles"][0], format!("{}/countries/{{z}}/{{x}}/{{y}}", server.base));
+        let url = json["tiles"][0].as_str().unwrap();
+        let (url, version) = url.split_once("?v=").unwrap();
+        assert_eq!(url, format!("{}/countries/{{z}}/{{x}}/{{y}}", server.base));
+        assert!(version.len() == 16 && version.bytes().all(|b| b.is_ascii_hexdigit()), "{version}");
         assert_eq!((&json["minzoom"], &json["maxzoom"]), (&0.into(), &22.into()));
         assert_eq!(json["vector_layers"][0]["id"], "countries");
         assert_eq!(json["vector_layers"][0]["fields"]["name"], "String");
@@ -270,7 +291,10 @@ fn tilejson_uses_the_public_url_and_may_then_be_cached() {
     let (_database, server) =
         configured_world("[server]\npublic_url = \"https://t.example/maps\"\n");
     let answer = server.request("GET", "/cities", &[("host", "other.example")]);
-    assert_eq!(answer.json()["tiles"][0], "https://t.example/maps/cities/{z}/{x}/{y}");
+    let json = answer.json();
+    let url = json["tiles"][0].as_str().unwrap();
+    assert!(url.starts_with("https://t.example/maps/cities/{z}/{x}/{y}?v="), "{url}");
+    assert_eq!(answer.header("surrogate-key"), Some("cities"));
     assert_eq!(answer.header("cache-control"), Some("public, max-age=60"));
 }
 
@@ -323,15 +347,25 @@ fn members_outside_their_zooms_are_left_out() {
 fn layers_say_how_long_their_tiles_live() {
     let toml = "[cache]\nmax_age = \"30s\"\ns_maxage = \"1h\"\n\
                 [layers.a]\ntable = \"countries\"\nmax_age = \"5m\"\n\
-                [layers.b]\ntable = \"cities\"\ns_maxage = \"10s\"\n";
+                [layers.b]\ntable = \"cities\"\ns_maxage = \"10s\"\n\
+                stale_while_revalidate = \"5s\"\n\
+                [[layers.b.zooms]]\nzooms = [0, 1]\nmax_age = \"1s\"\nstale_if_error = \"7s\"\n";
     let (_database, server) = configured_world(toml);
-    let control = |name: &str| {
-        let answer = server.get(&format!("/{name}/{BUSY}"));
-        answer.header("cache-control").unwrap().to_owned()
+    let control = |name: &str, tile: &str| {
+        let answer = server.get(&format!("/{name}/{tile}"));
+        let control = answer.header("cache-control").unwrap();
+        let (control, stale) = control.split_once(", stale-while-revalidate=").unwrap();
+        (control.to_owned(), stale.to_owned())
     };
-    assert_eq!(control("a"), "public, max-age=300, s-maxage=3600");
-    assert_eq!(control("b"), "public, max-age=30, s-maxage=10");
-    assert_eq!(control("a,b"), "public, max-age=30, s-maxage=10", "the shortest of each");
+    assert_eq!(control("a", BUSY).0, "public, max-age=300, s-maxage=3600");
+    let (ages, stale) = control("b", BUSY);
+    assert_eq!(ages, "public, max-age=30, s-maxage=10");
+    assert_eq!(stale, "5, stale-if-error=86400");
+    assert_eq!(control("a,b", BUSY).0, "public, max-age=30, s-maxage=10", "the shortest of each");
+    let (ages, stale) = control("b", "0/0/0");
+    assert_eq!(ages, "public, max-age=1, s-maxage=10", "zooms say something of their own");
+    assert_eq!(stale, "5, stale-if-error=7");
+    assert_eq!(control("a,b", "0/0/0").0, "public, max-age=1, s-maxage=10");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod budgets;
+mod caching;
 mod cli;
 mod discovery;
 mod encoder;

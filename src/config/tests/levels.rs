@@ -157,8 +157,9 @@ fn a_range_says_which_zooms_it_is_for_and_what_is_different_there() {
     );
     refused(
         &with_range("zooms = [3, 4]"),
-        "tesela.toml:7: layers.roads.zooms[0]: expected simplify, min_size, max_features or \
-         max_tile_bytes for these zooms, got none of them\n    example: simplify = 2.0",
+        "tesela.toml:7: layers.roads.zooms[0]: expected simplify, min_size, max_features, \
+         max_tile_bytes or how long tiles live (ttl, max_age, s_maxage, …) for these zooms, got \
+         none of them\n    example: simplify = 2.0",
     );
     refused(
         &with_range("zooms = [3, 4]\nmax_feature = 5"),

@@ -1,11 +1,12 @@
 //! What a layer leaves out: detail, small shapes, rows beyond a budget; at which zooms.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::{Document, LayerSettings, MAX_ZOOM, Path, require};
-use crate::catalog::ZoomSettings;
+use super::{Document, LayerSettings, MAX_ZOOM, Path, YEAR, require, within};
+use crate::catalog::{Freshness, ZoomSettings};
 use crate::config::hints;
 use crate::source::postgis::{Encoder, parse_order};
 
@@ -92,10 +93,26 @@ fn level(path: &Path, own: &ZoomSettings, document: &mut Document<'_>) {
     require(document, &path.key("simplify"), within(SIMPLIFY, own.simplify));
     require(document, &path.key("min_size"), within(MIN_SIZE, own.min_size));
     budgets(path, own.max_features, own.max_tile_bytes, document);
-    let ZoomSettings { zooms: _, simplify, min_size, max_features, max_tile_bytes } = own;
-    if simplify.or(*min_size).is_none() && max_features.is_none() && max_tile_bytes.is_none() {
-        let message = "expected simplify, min_size, max_features or max_tile_bytes for these zooms, got none of them";
+    freshness(path, own.freshness(), document);
+    let ZoomSettings { simplify, min_size, max_features, max_tile_bytes, .. } = own;
+    let level = simplify.or(*min_size).is_some() || max_features.is_some();
+    if !level && max_tile_bytes.is_none() && own.freshness() == Freshness::default() {
+        let message = "expected simplify, min_size, max_features, max_tile_bytes or how long tiles \
+                       live (ttl, max_age, s_maxage, …) for these zooms, got none of them";
         document.report(path, message.to_owned(), document.example(&path.key("simplify")));
+    }
+}
+
+/// How long tiles are kept.
+pub(super) fn freshness(path: &Path, own: Freshness, document: &mut Document<'_>) {
+    for (key, time) in [
+        ("ttl", own.ttl),
+        ("max_age", own.max_age),
+        ("s_maxage", own.s_maxage),
+        ("stale_while_revalidate", own.stale_while_revalidate),
+        ("stale_if_error", own.stale_if_error),
+    ] {
+        within(document, &path.key(key), time.unwrap_or_default(), Duration::ZERO, YEAR);
     }
 }
 

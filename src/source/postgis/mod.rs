@@ -170,6 +170,29 @@ impl PostgisSource {
         Ok(size.and_then(|size| u64::try_from(size).ok()))
     }
 
+    /// The one value of a query, as text.
+    ///
+    /// # Errors
+    /// The database can't be reached, or the query doesn't give one row with one value.
+    pub async fn version(&self, query: &str) -> Result<String, SourceError> {
+        let query = query.trim().trim_end_matches(';');
+        // On lines of its own, since it may end in a comment.
+        let sql = format!("SELECT version::pg_catalog.text FROM (\n{query}\n) AS asked (version)");
+        let connection = self.checkout().await?;
+        let rows = timeout(PATIENCE, connection.client().query_typed(&sql, &[])).await;
+        let rows = rows.map_err(|_| self.too_late())?;
+        connection.finish(&rows);
+        let rows = rows.map_err(|error| self.classify(&error))?;
+        let value = match rows.as_slice() {
+            [row] => row.try_get(0).map_err(|error| self.classify(&error))?,
+            _ => None,
+        };
+        value.ok_or_else(|| SourceError::Query {
+            database: self.name.clone(),
+            reason: format!("expected one row with one value, got {} rows or NULL", rows.len()),
+        })
+    }
+
     /// A connection for work that no request waits for.
     async fn checkout(&self) -> Result<Checkout<'_>, SourceError> {
         self.pool.checkout(Deadline::after(self.settings.acquire_timeout * 2)).await

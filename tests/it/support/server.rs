@@ -115,33 +115,29 @@ impl Server {
     }
 
     pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(60)))
-            .allow_non_standard_methods(true)
-            .build()
-            .into();
-        let mut request = ureq::http::Request::builder().method(method).uri(format!(
-            "{}{}",
-            self.base,
-            utf8_percent_encode(path, CONTROLS)
-        ));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let answer = agent.run(request.body(()).unwrap()).unwrap();
-        let headers = answer
-            .headers()
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
-            .collect();
-        let status = answer.status().as_u16();
-        let mut body = Vec::new();
-        answer.into_body().into_reader().read_to_end(&mut body).unwrap();
-        let response = Response { status, headers, body };
+        let response = send(&self.base, method, path, headers, "");
         // Here and not in each test, so that none can forget it.
         response.check_tile();
         response
+    }
+
+    /// A request to the admin listener.
+    pub fn admin(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Response {
+        let log = self.log();
+        let (_, address) = log.split_once("admin listener on ").expect("an admin listener");
+        let base = address.split_whitespace().next().unwrap();
+        send(base, method, path, headers, body)
+    }
+
+    /// Purges what the JSON says.
+    pub fn purge(&self, body: &str) -> Response {
+        self.admin("POST", "/purge", &[("content-type", "application/json")], body)
     }
 
     /// The value of a metric's series, given as it stands in the text format.
@@ -167,6 +163,38 @@ impl Server {
         });
         status.unwrap()
     }
+}
+
+/// Asks `base` and reads the whole answer.
+fn send(base: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(60)))
+        .allow_non_standard_methods(true)
+        .build()
+        .into();
+    let mut request = ureq::http::Request::builder().method(method).uri(format!(
+        "{}{}",
+        base,
+        utf8_percent_encode(path, CONTROLS)
+    ));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let answer = match body {
+        "" => agent.run(request.body(()).unwrap()),
+        body => agent.run(request.body(body.to_owned()).unwrap()),
+    };
+    let answer = answer.unwrap();
+    let headers = answer
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+        .collect();
+    let status = answer.status().as_u16();
+    let mut bytes = Vec::new();
+    answer.into_body().into_reader().read_to_end(&mut bytes).unwrap();
+    Response { status, headers, body: bytes }
 }
 
 impl Drop for Server {

@@ -144,12 +144,20 @@ impl Response {
     pub fn mvt(&self) -> Vec<u8> {
         match self.status {
             204 => Vec::new(),
-            200 if self.header("content-encoding") == Some("gzip") => {
+            200 => {
                 let mut mvt = Vec::new();
-                flate2::read::GzDecoder::new(&*self.body).read_to_end(&mut mvt).unwrap();
+                let read = match self.header("content-encoding") {
+                    Some("gzip") => flate2::read::GzDecoder::new(&*self.body).read_to_end(&mut mvt),
+                    Some("br") => {
+                        brotli::Decompressor::new(&*self.body, 4096).read_to_end(&mut mvt)
+                    }
+                    Some("zstd") => zstd::Decoder::new(&*self.body).unwrap().read_to_end(&mut mvt),
+                    None => (&*self.body).read_to_end(&mut mvt),
+                    Some(other) => panic!("Content-Encoding: {other}"),
+                };
+                read.unwrap();
                 mvt
             }
-            200 => self.body.clone(),
             status => panic!("status {status}: {}", self.text()),
         }
     }

@@ -1,0 +1,155 @@
+//! What is published, with all that answers need of it.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use lru::LruCache;
+use parking_lot::Mutex;
+use percent_encoding::{CONTROLS, utf8_percent_encode};
+
+use super::policy::Policy;
+use crate::cache::{Generations, Key, Members};
+use crate::catalog::{Catalog, Lifetimes, LookupError, Tileset};
+use crate::metrics::{LayerMetrics, Metrics};
+use crate::tile::{MAX_ZOOM, TileCoord};
+
+/// Ad-hoc composites that are kept ready.
+const AD_HOC: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
+
+/// A tileset, ready to be served.
+pub struct Served {
+    pub tileset: Arc<Tileset>,
+    /// See [`Tileset::version`].
+    pub version: String,
+    /// Value of `Surrogate-Key`: the tileset and its layers, with spaces between.
+    pub surrogate_key: Bytes,
+    /// Value of `Cache-Tag`: the same with commas.
+    pub cache_tag: Bytes,
+    pub(super) members: Arc<Members>,
+    is_versioned: bool,
+    /// By zoom.
+    policies: Box<[Arc<Policy>]>,
+}
+
+impl Served {
+    fn new(tileset: Arc<Tileset>, generations: &Generations, policies: &mut Policies) -> Self {
+        let layers = tileset.members.iter().map(|layer| layer.identity);
+        let members = generations.members(layers, tileset.margin());
+        let tags = tags(&tileset);
+        Self {
+            version: tileset.version(),
+            is_versioned: tileset.is_versioned(),
+            surrogate_key: tags.join(" ").into(),
+            cache_tag: tags.join(",").into(),
+            policies: (0..=MAX_ZOOM).map(|z| policies.of(&tileset, z)).collect(),
+            members,
+            tileset,
+        }
+    }
+
+    /// How long tiles of zoom `z` may be kept.
+    pub fn policy(&self, z: u8) -> &Policy {
+        &self.policies[usize::from(z.min(MAX_ZOOM))]
+    }
+
+    /// Whether a URL with the version `v` names tiles that never change: the version tells of the
+    /// rows too, and it is the one that is served.
+    pub fn is_pinned(&self, v: &str) -> bool {
+        self.is_versioned && v == self.version
+    }
+
+    pub(super) fn key(&self, coord: TileCoord) -> Key {
+        Key::new(self.tileset.identity, coord, self.tileset.ad_hoc)
+    }
+}
+
+/// The tileset's name, unless it is but a list of layers, and those of its layers. Ids have no
+/// spaces or commas.
+fn tags(tileset: &Tileset) -> Vec<String> {
+    let layers = tileset.members.iter().map(|layer| layer.id.as_str());
+    let own = (!tileset.ad_hoc).then_some(tileset.id.as_str());
+    let mut tags: Vec<String> = Vec::new();
+    for id in own.into_iter().chain(layers) {
+        let tag = utf8_percent_encode(id, CONTROLS).to_string();
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    tags
+}
+
+/// Policies, each made once.
+struct Policies {
+    defaults: Lifetimes,
+    known: HashMap<Lifetimes, Arc<Policy>>,
+}
+
+impl Policies {
+    fn of(&mut self, tileset: &Tileset, z: u8) -> Arc<Policy> {
+        let lifetimes = tileset.lifetimes(self.defaults, z);
+        let policy =
+            self.known.entry(lifetimes).or_insert_with(|| Arc::new(Policy::new(lifetimes)));
+        policy.clone()
+    }
+}
+
+/// What is published, swapped as one.
+pub(super) struct Published {
+    pub(super) catalog: Arc<Catalog>,
+    /// By layer id.
+    pub(super) counters: HashMap<String, LayerMetrics>,
+    defaults: Lifetimes,
+    generations: Arc<Generations>,
+    /// By all names of which each has one.
+    named: HashMap<String, Arc<Served>>,
+    /// By the names as clients wrote them.
+    ad_hoc: Mutex<LruCache<Box<str>, Arc<Served>>>,
+}
+
+impl Published {
+    pub(super) fn new(
+        catalog: Catalog,
+        defaults: Lifetimes,
+        generations: Arc<Generations>,
+        metrics: &Metrics,
+    ) -> Self {
+        let layers = catalog.tilesets().flat_map(|tileset| &tileset.members);
+        let counters =
+            layers.map(|layer| (layer.id.clone(), metrics.layers.layer(&layer.id))).collect();
+        let mut policies = Policies { defaults, known: HashMap::new() };
+        let mut named: HashMap<String, Arc<Served>> = HashMap::new();
+        for tileset in catalog.tilesets() {
+            let served = Served::new(tileset.clone(), &generations, &mut policies);
+            named.insert(tileset.id.clone(), Arc::new(served));
+        }
+        for (alias, tileset) in catalog.aliases() {
+            if let Some(served) = named.get(&tileset.id).cloned() {
+                named.entry(alias.clone()).or_insert(served);
+            }
+        }
+        let (catalog, ad_hoc) = (Arc::new(catalog), Mutex::new(LruCache::new(AD_HOC)));
+        Self { catalog, counters, defaults, generations, named, ad_hoc }
+    }
+
+    /// The tileset that a URL's first segment names.
+    pub(super) fn lookup(&self, name: &str) -> Result<Arc<Served>, LookupError> {
+        if let Some(served) = self.named.get(name) {
+            return Ok(served.clone());
+        }
+        if let Some(served) = self.ad_hoc.lock().get(name) {
+            return Ok(served.clone());
+        }
+        let tileset = self.catalog.lookup(name)?;
+        let mut policies = Policies { defaults: self.defaults, known: HashMap::new() };
+        let served = Arc::new(Served::new(tileset, &self.generations, &mut policies));
+        self.ad_hoc.lock().put(name.into(), served.clone());
+        Ok(served)
+    }
+
+    /// Every tileset that is listed.
+    pub(super) fn served(&self) -> impl Iterator<Item = &Arc<Served>> {
+        self.catalog.tilesets().filter_map(|tileset| self.named.get(&tileset.id))
+    }
+}
