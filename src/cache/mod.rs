@@ -2,7 +2,11 @@
 
 mod failures;
 mod generation;
+#[cfg(test)]
+mod interleavings;
 mod key;
+#[cfg(test)]
+mod model;
 mod settings;
 mod shard;
 mod single_flight;
