@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use prometheus::IntCounter;
 use tokio::runtime::Handle;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -27,11 +28,14 @@ pub(super) struct Wanted<'a> {
 }
 
 /// Forms that are being made, by key and digest of the tile.
-pub(super) struct Flights(SingleFlight<(Key, u64), Recoded>);
+pub(super) struct Flights {
+    flights: SingleFlight<(Key, u64), Recoded>,
+    made: IntCounter,
+}
 
 impl Flights {
-    pub(super) fn new(runtime: Handle) -> Self {
-        Self(SingleFlight::new(runtime))
+    pub(super) fn new(runtime: Handle, made: IntCounter) -> Self {
+        Self { flights: SingleFlight::new(runtime), made }
     }
 
     pub(super) async fn get(
@@ -50,6 +54,7 @@ impl Flights {
             return Ok(found);
         }
         let load = || {
+            self.made.inc();
             let (cache, tile, etag) = (cache.clone(), tile.clone(), etag.clone());
             // Heavy tiles take milliseconds: not on a thread that others wait for.
             let make = runtime.spawn_blocking(move || {
@@ -63,7 +68,7 @@ impl Flights {
             });
             async move { make.await.unwrap_or(Err(Aborted)) }
         };
-        match self.0.join((key, xxh3_64(&etag)), || kept().map(Ok), load) {
+        match self.flights.join((key, xxh3_64(&etag)), || kept().map(Ok), load) {
             Joined::Ready(found) => found,
             Joined::Waiting(ticket) => ticket.wait().await?,
         }

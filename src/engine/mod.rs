@@ -122,7 +122,7 @@ impl Engine {
             generations,
             flights: SingleFlight::new(runtime.clone()),
             failures: Arc::new(Failures::new(settings.cache.error_ttl)),
-            encodings: encodings::Flights::new(runtime.clone()),
+            encodings: encodings::Flights::new(runtime.clone(), metrics.cache_encoded.clone()),
             settings,
             metrics,
             runtime,

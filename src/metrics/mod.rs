@@ -90,6 +90,7 @@ pub struct Metrics {
     pub cache_evictions: IntCounter,
     pub cache_purged: IntCounter,
     pub cache_outdated: IntCounter,
+    pub cache_encoded: IntCounter,
     pub cache_too_large: IntCounter,
     pub cache_bytes: IntGauge,
     pub cache_entries: IntGauge,
@@ -155,6 +156,10 @@ impl Metrics {
             cache_outdated: declare.counter(
                 "tesela_cache_outdated_total",
                 "Tiles not kept because what they show was purged while they were made.",
+            )?,
+            cache_encoded: declare.counter(
+                "tesela_cache_encoded_total",
+                "Forms of tiles made beside gzip: br, zstd, and none.",
             )?,
             cache_evictions: declare
                 .counter("tesela_cache_evictions_total", "Tiles dropped to make room.")?,
