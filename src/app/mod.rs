@@ -4,7 +4,8 @@ mod databases;
 mod shutdown;
 mod versions;
 
-use std::net::TcpListener;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -25,8 +26,8 @@ use crate::source::postgis::InvalidUrl;
 /// Why the server doesn't start.
 #[derive(Debug, Error)]
 pub enum AppError {
-    #[error("can't listen on {address}: {cause}{hint}")]
-    Listen { address: std::net::SocketAddr, cause: std::io::Error, hint: &'static str },
+    #[error("can't listen on {address}: {cause}{}{hint}", if hint.is_empty() { "" } else { "; " })]
+    Listen { address: SocketAddr, cause: std::io::Error, hint: &'static str },
     #[error("can't start: {0}")]
     Start(#[from] std::io::Error),
     #[error("can't declare the metrics: {0}")]
@@ -56,7 +57,7 @@ pub fn runtime() -> std::io::Result<Runtime> {
 /// # Errors
 /// It can't start, or with `strict` something configured can't be served.
 pub fn serve(settings: &Settings, strict: bool) -> Result<(), AppError> {
-    let listener = listen(settings.server.listen)?;
+    let listener = listen(settings.server.listen, "choose another with --listen")?;
     let admin_listener = listen_admin(&settings.server)?;
     let mut settings = settings.clone();
     // Port 0 asks the system for one.
@@ -108,22 +109,21 @@ pub fn serve(settings: &Settings, strict: bool) -> Result<(), AppError> {
     Ok(())
 }
 
-fn listen(address: std::net::SocketAddr) -> Result<TcpListener, AppError> {
+/// `hint` is what to do if the address is in use.
+fn listen(address: SocketAddr, hint: &'static str) -> Result<TcpListener, AppError> {
     TcpListener::bind(address).map_err(|cause| {
-        let hint = match cause.kind() {
-            std::io::ErrorKind::AddrInUse => "; choose another with --listen",
-            _ => "",
-        };
+        let hint = if cause.kind() == ErrorKind::AddrInUse { hint } else { "" };
         AppError::Listen { address, cause, hint }
     })
 }
 
 /// The admin listener. That another server has the usual address is no reason not to start.
 fn listen_admin(settings: &http::Settings) -> Result<Option<TcpListener>, AppError> {
+    const HINT: &str = "choose another with server.admin_listen";
     let listener = match settings.admin_listen {
-        Some(address) => Some(listen(address)?),
-        None => listen(http::ADMIN_LISTEN)
-            .inspect_err(|error| warn!("no admin listener, set server.admin_listen: {error}"))
+        Some(address) => Some(listen(address, HINT)?),
+        None => listen(http::ADMIN_LISTEN, HINT)
+            .inspect_err(|error| warn!("no admin listener, so that nothing can be purged: {error}"))
             .ok(),
     };
     if let Some(Ok(address)) = listener.as_ref().map(TcpListener::local_addr) {

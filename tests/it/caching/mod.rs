@@ -2,6 +2,7 @@
 
 mod encodings;
 mod flights;
+mod floods;
 mod freshness;
 mod purges;
 mod versions;
