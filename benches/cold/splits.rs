@@ -76,6 +76,29 @@ fn compressors(tiles: &[Vec<u8>]) {
         let cells = [&small, &large].map(|tiles| cells(&mut work, tiles));
         println!("| libdeflate {level} | {} | {} |", cells[0], cells[1]);
     }
+    others(&small, &large);
+}
+
+/// What a tile is made into that was made as gzip first.
+fn others(small: &[&[u8]], large: &[&[u8]]) {
+    for quality in [1, 3, 4, 5, 6, 7, 9] {
+        let mut work: Compress = Box::new(move |tile| brotli(tile, quality));
+        let cells = [small, large].map(|tiles| cells(&mut work, tiles));
+        println!("| brotli {quality} | {} | {} |", cells[0], cells[1]);
+    }
+    for level in [1, 3, 6, 9, 12, 15] {
+        let mut work: Compress =
+            Box::new(move |tile| zstd::bulk::compress(tile, level).expect("compressed").len());
+        let cells = [small, large].map(|tiles| cells(&mut work, tiles));
+        println!("| zstd {level} | {} | {} |", cells[0], cells[1]);
+    }
+}
+
+fn brotli(tile: &[u8], quality: u32) -> usize {
+    let mut out = Vec::new();
+    let mut reader = brotli::CompressorReader::new(tile, 65_536, quality, 22);
+    std::io::Read::read_to_end(&mut reader, &mut out).expect("compressed");
+    out.len()
 }
 
 /// As `tile::compress` does it.

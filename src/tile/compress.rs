@@ -46,9 +46,11 @@ impl Encoding {
 /// libdeflate's level, of 0 to 12.
 const LEVEL: i32 = 4;
 
-/// Of 0 to 11, and of 1 to 22: where more takes twice the time and saves little (benches/RESULTS.md).
+/// Of 0 to 11. Below 5 it saves hardly more than gzip, from 7 on it takes longer for next to nothing
+/// (benches/RESULTS.md).
 const BROTLI_QUALITY: u32 = 5;
-const ZSTD_LEVEL: i32 = 6;
+/// Of 1 to 22, on the same grounds.
+const ZSTD_LEVEL: i32 = 9;
 
 /// Room that a thread keeps for its next tile.
 const KEPT_BYTES: usize = 1 << 20;
