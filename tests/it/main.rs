@@ -4,6 +4,7 @@
 
 mod budgets;
 mod caching;
+mod cdn;
 mod cli;
 mod discovery;
 mod encoder;

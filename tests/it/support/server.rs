@@ -166,7 +166,13 @@ impl Server {
 }
 
 /// Asks `base` and reads the whole answer.
-fn send(base: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
+pub fn send(
+    base: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Response {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .timeout_global(Some(Duration::from_secs(60)))
