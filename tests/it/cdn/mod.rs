@@ -1,5 +1,6 @@
 //! Tesela behind real caches: what `docs/cdn/` promises, with nginx and with Varnish.
 
+mod both;
 mod cache;
 mod errors;
 mod fresh;
@@ -41,6 +42,7 @@ promises! {
         fresh::hosts_and_versions_have_tiles_of_their_own,
         fresh::headers_for_caches_end_at_the_cache,
         fresh::clients_cannot_say_how_tesela_is_reached,
+        fresh::a_tile_with_its_version_is_kept_for_good,
         fresh::metrics_are_not_for_the_world,
         stale::an_expired_tile_is_served_at_once_while_one_request_renews_it,
         stale::an_expired_tile_is_not_served_while_tesela_can_make_a_new_one,
@@ -60,17 +62,27 @@ promises! {
     }
 }
 
-#[test]
-fn emptying_the_folder_of_nginx_forgets_every_tile() {
-    purge::emptying_the_folder_forgets_every_tile();
+/// The same for tests with a stage of their own.
+macro_rules! promises_alone {
+    ($($module:ident::$promise:ident($($kind:ident)?) as $name:ident,)*) => {
+        $(#[test] fn $name() {
+            $module::$promise($(Kind::$kind)?);
+        })*
+    };
 }
 
-#[test]
-fn tiles_in_nginx_outlive_tesela() {
-    errors::tiles_outlive_tesela(Kind::Nginx);
-}
-
-#[test]
-fn tiles_in_varnish_outlive_tesela() {
-    errors::tiles_outlive_tesela(Kind::Varnish);
+promises_alone! {
+    both::tesela_has_to_be_purged_before_the_cache() as tesela_has_to_be_purged_before_varnish,
+    both::a_stale_answer_of_tesela_is_shared_for_seconds_only(Nginx)
+        as nginx_shares_a_stale_answer_of_tesela_for_seconds_only,
+    both::a_stale_answer_of_tesela_is_shared_for_seconds_only(Varnish)
+        as varnish_shares_a_stale_answer_of_tesela_for_seconds_only,
+    both::a_cache_that_is_not_trusted_passes_the_host_on(Nginx)
+        as nginx_passes_the_host_on_without_being_trusted,
+    both::a_cache_that_is_not_trusted_passes_the_host_on(Varnish)
+        as varnish_passes_the_host_on_without_being_trusted,
+    errors::tiles_outlive_tesela(Nginx) as tiles_in_nginx_outlive_tesela,
+    errors::tiles_outlive_tesela(Varnish) as tiles_in_varnish_outlive_tesela,
+    purge::emptying_the_folder_forgets_every_tile()
+        as emptying_the_folder_of_nginx_forgets_every_tile,
 }

@@ -7,13 +7,13 @@ use crate::support::server::{Response, send};
 
 const GZIP: (&str, &str) = ("accept-encoding", "gzip");
 
-fn ban(stage: &Stage, headers: &[(&str, &str)]) -> Response {
+pub fn ban(stage: &Stage, headers: &[(&str, &str)]) -> Response {
     send(&stage.cache.base, "BAN", "/", headers, "")
 }
 
 /// What the cache says of each path.
-fn verdicts(stage: &Stage, paths: &[String]) -> Vec<String> {
-    paths.iter().map(|path| verdict(&stage.get(path)).to_owned()).collect()
+fn verdicts<P: AsRef<str>>(stage: &Stage, paths: &[P]) -> Vec<String> {
+    paths.iter().map(|path| verdict(&stage.get(path.as_ref())).to_owned()).collect()
 }
 
 pub fn a_ban_drops_a_layer_and_its_tilesets_and_nothing_else(stage: &Stage) {
@@ -37,7 +37,7 @@ pub fn a_ban_drops_a_layer_and_its_tilesets_and_nothing_else(stage: &Stage) {
 
 pub fn only_purgers_may_ban_and_only_layers(stage: &Stage) {
     let path = tile("popular", 6);
-    verdicts(stage, &[path.clone()]);
+    verdicts(stage, &[&path]);
     let forwarded = [("surrogate-key", "popular"), ("x-forwarded-for", "203.0.113.9")];
     assert_eq!(ban(stage, &forwarded).status, 403, "through a proxy on this machine");
     assert_eq!(stage.cache.status_for_stranger("BAN", "Surrogate-Key: popular"), 403);
@@ -45,9 +45,9 @@ pub fn only_purgers_may_ban_and_only_layers(stage: &Stage) {
         assert_eq!(ban(stage, &[("surrogate-key", key)]).status, 400, "{key}");
     }
     assert_eq!(ban(stage, &[]).status, 400);
-    assert_eq!(verdicts(stage, &[path.clone()]), ["HIT"]);
+    assert_eq!(verdicts(stage, &[&path]), ["HIT"]);
     assert_eq!(ban(stage, &[("surrogate-key", "popular")]).status, 200);
-    assert_eq!(verdicts(stage, &[path]), ["MISS"]);
+    assert_eq!(verdicts(stage, &[&path]), ["MISS"]);
 }
 
 pub fn one_address_can_be_fetched_anew(stage: &Stage) {
@@ -71,11 +71,11 @@ pub fn emptying_the_folder_forgets_every_tile() {
     // Tiles of other tests are in the folder of the shared one.
     let stage = &Stage::start(Kind::Nginx, NO_MEMORY);
     let path = tile("refreshed", 1);
-    assert_eq!(verdicts(stage, &[path.clone(), path.clone()]), ["MISS", "HIT"]);
+    assert_eq!(verdicts(stage, &[&path, &path]), ["MISS", "HIT"]);
     empty(&stage.cache.folder.join("tiles"));
     // nginx may have the file open for a moment.
     eventually("it is forgotten", || verdict(&stage.get(&path)) == "MISS");
-    assert_eq!(verdicts(stage, &[path]), ["HIT"]);
+    assert_eq!(verdicts(stage, &[&path]), ["HIT"]);
 }
 
 fn empty(folder: &std::path::Path) {

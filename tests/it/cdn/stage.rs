@@ -36,6 +36,7 @@ pub const NO_MEMORY: &str = "
     trusted_proxies = [\"127.0.0.0/8\"]
     [cache]
     memory = 0
+    encodings = [\"br\", \"zstd\", \"gzip\"]
 ";
 
 /// Renewed behind the client's back.
@@ -48,7 +49,7 @@ const FOR_ERRORS: &str =
 const NEVER: &str = "s_maxage = \"1s\"\nstale_while_revalidate = \"0s\"\nstale_if_error = \"0s\"\n";
 
 /// Layers and when their tiles may be served past their time. Tests that change one have their own.
-const LAYERS: [(&str, &str); 18] = [
+const LAYERS: [(&str, &str); 19] = [
     ("popular", ""),
     ("warm", ""),
     ("cold", ""),
@@ -60,6 +61,7 @@ const LAYERS: [(&str, &str); 18] = [
     ("a.roads", ""),
     ("aXroads", ""),
     ("refreshed", ""),
+    ("versioned", "data_version = \"1\"\n"),
     ("broken", ""),
     ("renewed", AT_ONCE),
     ("renewed_in_vain", AT_ONCE),
