@@ -1,8 +1,8 @@
 # Varnish as a cache in front of Tesela.
 #
 # On Debian and Ubuntu copy it to /etc/varnish/default.vcl and change what is marked with "HERE".
-# Varnish 6.2 or newer. Tesela's tests (tests/it/cdn/) run this very file; docs/cdn.md says what
-# each cache makes of Tesela's headers.
+# Tesela's tests (tests/it/cdn/) run this very file, with Varnish 7.1; docs/cdn.md says what each
+# cache makes of Tesela's headers.
 #
 # How long a tile is kept is not said here: it comes from the Cache-Control that Tesela sends,
 # which is set per layer in Tesela. Varnish knows s-maxage and stale-while-revalidate itself; what
@@ -67,8 +67,8 @@ sub vcl_recv {
 
 # Drops all tiles that show one of some layers, tilesets with them, whatever the address:
 #   curl -X BAN -H 'Surrogate-Key: roads rivers' http://127.0.0.1/
-# Purge Tesela first, or Varnish fetches the old tiles again. And once more ten seconds later, if
-# a tile that was being made during the purge matters: a ban doesn't reach what isn't there yet.
+# Purge Tesela first, or Varnish fetches the old tiles again. A ban doesn't reach what is still being
+# made; Tesela has that kept for ten seconds only.
 sub drop_layers {
     # Varnish adds the client's address to X-Forwarded-For: two of them mean that the request came
     # through another proxy, whose own address says nothing about who is asking.
@@ -89,20 +89,19 @@ sub vcl_backend_response {
         if (bereq.is_bgfetch || bereq.http.X-Stale == "renew") {
             return (abandon);
         }
-        # Not kept. For a second, those who ask for the same don't wait for one another.
+        # Not kept. For a second, those who ask for the same don't wait for one another to fail.
         set beresp.uncacheable = true;
         set beresp.ttl = 1s;
         return (deliver);
     }
 
     # How long the tile may be served past its time: while a new one is made, and when none can
-    # be. The first is kept for vcl_hit; Varnish itself is told the longer one. It falls back to
-    # 0s when Cache-Control doesn't say.
+    # be. Varnish has made the first its grace already, and is told the second if that is longer;
+    # vcl_hit needs the first by itself. Where Cache-Control has neither, no number is left of it.
     set beresp.http.X-Stale-While-Revalidate = regsub(beresp.http.Cache-Control,
         "^.*stale-while-revalidate=([0-9]+).*$", "\1s");
     set beresp.http.X-Stale-If-Error = regsub(beresp.http.Cache-Control,
         "^.*stale-if-error=([0-9]+).*$", "\1s");
-    set beresp.grace = std.duration(beresp.http.X-Stale-While-Revalidate, 0s);
     if (std.duration(beresp.http.X-Stale-If-Error, 0s) > beresp.grace) {
         set beresp.grace = std.duration(beresp.http.X-Stale-If-Error, 0s);
     }

@@ -18,6 +18,8 @@ const SHORT_MEMORY: &str = "
     ttl = \"1s\"
 ";
 
+const SECONDS: &str = "public, max-age=0, s-maxage=10";
+
 pub fn tesela_has_to_be_purged_before_the_cache() {
     let stage = Stage::start(Kind::Varnish, MEMORY);
     let path = tile("roads", 0);
@@ -34,7 +36,6 @@ pub fn tesela_has_to_be_purged_before_the_cache() {
 }
 
 pub fn a_stale_answer_of_tesela_is_shared_for_seconds_only(kind: Kind) {
-    const SECONDS: &str = "public, max-age=0, s-maxage=10";
     let stage = Stage::start(kind, SHORT_MEMORY);
     let path = tile("mortal", 0);
     assert_eq!(label(&stage.tesela.get(&path)), "old");
@@ -47,6 +48,20 @@ pub fn a_stale_answer_of_tesela_is_shared_for_seconds_only(kind: Kind) {
         assert_eq!((verdict(&answer), label(&answer).as_str()), (expected, "old"));
         assert_eq!(answer.header("cache-control"), Some(SECONDS));
     }
+}
+
+pub fn what_is_made_during_a_purge_is_shared_for_seconds_only(kind: Kind) {
+    let stage = Stage::start(kind, MEMORY);
+    let path = tile("cold", 0);
+    let mut gate = stage.close_gate("cold");
+    let answer = std::thread::scope(|scope| {
+        let answer = scope.spawn(|| stage.get(&path));
+        eventually("the query waits", || gate.waiting() > 0);
+        assert_eq!(stage.tesela.purge("{\"layer\": \"cold\"}").status, 200);
+        drop(gate);
+        answer.join().unwrap()
+    });
+    assert_eq!((answer.status, answer.header("cache-control")), (200, Some(SECONDS)));
 }
 
 /// Without trusted_proxies, Tesela goes by Host.

@@ -25,6 +25,35 @@ pub fn an_error_does_not_replace_a_tile(stage: &Stage) {
     outlives_a_broken_query(stage, "awaited_in_vain");
 }
 
+pub fn a_client_that_gets_an_old_tile_for_an_error_is_one_request(stage: &Stage) {
+    let path = tile("failing", 0);
+    assert_eq!(label(&stage.get(&path)), "old");
+    stage.switch("failing", "works = 0");
+    eventually("its time is over", || is_stale(&stage.get(&path)));
+    let before = stage.seen(&path).len();
+    for _ in 0..5 {
+        assert!(is_stale(&stage.get(&path)));
+    }
+    assert_eq!(stage.seen(&path).len(), before + 5);
+}
+
+/// nginx lets them try in turn, for five seconds.
+pub fn clients_of_a_tile_that_cannot_be_made_do_not_wait_for_one_another() {
+    let stage = Stage::start(Kind::Varnish, NO_MEMORY);
+    let path = tile("broken", 0);
+    stage.switch("broken", "works = 0");
+    let mut gate = stage.close_gate("broken");
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| assert_eq!(stage.get(&path).status, 500));
+        }
+        eventually("all wait for one query", || stage.cache.clients() >= 3 && gate.waiting() == 1);
+        gate.let_one_through();
+        eventually("the others are both at Tesela", || stage.collapsed() > 0.0);
+        drop(gate);
+    });
+}
+
 pub fn an_error_behind_the_clients_back_does_not_replace_a_tile(stage: &Stage) {
     outlives_a_broken_query(stage, "renewed_in_vain");
 }

@@ -39,6 +39,7 @@ promises! {
         fresh::a_client_that_has_the_tile_gets_304_from_the_cache,
         fresh::an_empty_tile_stays_empty_without_asking_again,
         fresh::pages_of_two_origins_share_a_tile,
+        fresh::cookies_make_no_difference,
         fresh::hosts_and_versions_have_tiles_of_their_own,
         fresh::headers_for_caches_end_at_the_cache,
         fresh::clients_cannot_say_how_tesela_is_reached,
@@ -49,6 +50,7 @@ promises! {
         stale::a_tile_that_did_not_change_is_renewed_without_its_bytes,
         errors::an_error_is_not_kept,
         errors::an_error_does_not_replace_a_tile,
+        errors::a_client_that_gets_an_old_tile_for_an_error_is_one_request,
         errors::an_error_behind_the_clients_back_does_not_replace_a_tile,
         errors::tiles_outlive_the_database,
     },
@@ -77,10 +79,20 @@ promises_alone! {
         as nginx_shares_a_stale_answer_of_tesela_for_seconds_only,
     both::a_stale_answer_of_tesela_is_shared_for_seconds_only(Varnish)
         as varnish_shares_a_stale_answer_of_tesela_for_seconds_only,
+    both::what_is_made_during_a_purge_is_shared_for_seconds_only(Nginx)
+        as nginx_shares_what_is_made_during_a_purge_for_seconds_only,
+    both::what_is_made_during_a_purge_is_shared_for_seconds_only(Varnish)
+        as varnish_shares_what_is_made_during_a_purge_for_seconds_only,
     both::a_cache_that_is_not_trusted_passes_the_host_on(Nginx)
         as nginx_passes_the_host_on_without_being_trusted,
     both::a_cache_that_is_not_trusted_passes_the_host_on(Varnish)
         as varnish_passes_the_host_on_without_being_trusted,
+    stale::clients_of_an_expired_tile_do_not_wait_for_one_another(Nginx)
+        as clients_of_an_expired_tile_in_nginx_do_not_wait_for_one_another,
+    stale::clients_of_an_expired_tile_do_not_wait_for_one_another(Varnish)
+        as clients_of_an_expired_tile_in_varnish_do_not_wait_for_one_another,
+    errors::clients_of_a_tile_that_cannot_be_made_do_not_wait_for_one_another()
+        as clients_of_varnish_do_not_wait_for_one_another_to_fail,
     errors::tiles_outlive_tesela(Nginx) as tiles_in_nginx_outlive_tesela,
     errors::tiles_outlive_tesela(Varnish) as tiles_in_varnish_outlive_tesela,
     purge::emptying_the_folder_forgets_every_tile()

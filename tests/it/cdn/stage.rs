@@ -49,7 +49,7 @@ const FOR_ERRORS: &str =
 const NEVER: &str = "s_maxage = \"1s\"\nstale_while_revalidate = \"0s\"\nstale_if_error = \"0s\"\n";
 
 /// Layers and when their tiles may be served past their time. Tests that change one have their own.
-const LAYERS: [(&str, &str); 19] = [
+const LAYERS: [(&str, &str); 20] = [
     ("popular", ""),
     ("warm", ""),
     ("cold", ""),
@@ -67,6 +67,7 @@ const LAYERS: [(&str, &str); 19] = [
     ("renewed_in_vain", AT_ONCE),
     ("awaited", FOR_ERRORS),
     ("awaited_in_vain", FOR_ERRORS),
+    ("failing", FOR_ERRORS),
     ("unchanged", NEVER),
     ("too_old", NEVER),
 ];
@@ -160,6 +161,11 @@ impl Stage {
         requests.map(|event| event["status"].as_u64().unwrap().try_into().unwrap()).collect()
     }
 
+    /// How many requests have joined another one for the same tile, in Tesela.
+    pub fn collapsed(&self) -> f64 {
+        self.tesela.metric("tesela_cache_collapsed_total")
+    }
+
     /// Changes what a layer's query does: `works = 0`, `label = 'new'`.
     pub fn switch(&self, layer: &str, how: &str) {
         let home = if layer == MORTAL.0 { &self.mortal } else { &self.database };
@@ -193,6 +199,12 @@ pub struct Gate {
 }
 
 impl Gate {
+    /// Opens until the query that waits has run.
+    pub fn let_one_through(&mut self) {
+        self.client.execute("SELECT pg_advisory_unlock($1)", &[&self.number]).unwrap();
+        self.client.execute("SELECT pg_advisory_lock($1)", &[&self.number]).unwrap();
+    }
+
     /// How many queries wait.
     pub fn waiting(&mut self) -> i64 {
         let sql = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
