@@ -8,6 +8,7 @@ use crate::support::eventually;
 const MEMORY: &str = "
     [server]
     admin_listen = \"127.0.0.1:0\"
+    public_url = \"https://tiles.example.com\"
     [cache]
     ttl = \"1h\"
 ";
@@ -30,7 +31,11 @@ pub fn tesela_has_to_be_purged_before_the_cache() {
     assert_eq!((verdict(&again), label(&again).as_str()), ("MISS", "old"), "from Tesela's memory");
 
     assert_eq!(stage.tesela.purge("{\"layer\": \"roads\"}").status, 200);
+    for expected in ["MISS", "HIT"] {
+        assert_eq!(verdict(&stage.get("/roads")), expected);
+    }
     assert_eq!(ban(&stage, &[("surrogate-key", "roads")]).status, 200);
+    assert_eq!(verdict(&stage.get("/roads")), "MISS", "TileJSON, which has the version, as well");
     let new = stage.get(&path);
     assert_eq!((verdict(&new), label(&new).as_str()), ("MISS", "new"));
 }
