@@ -22,6 +22,7 @@ mod parts {
     pub mod layers;
     pub mod measure;
     pub mod options;
+    #[path = "../support/random.rs"]
     pub mod random;
     pub mod report;
     pub mod rows;

@@ -1,14 +1,14 @@
-//! The server as its users see it: warm hits against a bare actix handler, cold tiles against
-//! `ST_AsMVT`, time to the first tile, resident memory.
+//! The server as its users see it: cold tiles against `ST_AsMVT`, time to the first tile, resident
+//! memory. Warm hits are in `hit.rs`.
 //!
-//! Needs `TESELA_TEST_DATABASE_URL` of a server on this machine, and `wrk`. With `-- warm`,
-//! `-- cold` or `-- start` only that part runs.
+//! Needs `TESELA_TEST_DATABASE_URL` of a server on this machine. With `-- cold` or `-- start` only
+//! that part runs.
 
 #[path = "../tests/it/support/database.rs"]
 #[allow(dead_code, clippy::unwrap_used, reason = "shared with the tests")]
 mod database;
+#[allow(dead_code, reason = "shared with the other benchmarks")]
 mod support {
-    pub mod bare;
     pub mod data;
     pub mod load;
     pub mod process;
@@ -18,9 +18,8 @@ mod support {
 use std::time::Duration;
 
 use database::Database;
-use support::load::{self, Warm};
-use support::process::{self, Postgres, Process};
-use support::{bare, data, tables};
+use support::process::{Postgres, Process};
+use support::{data, load, tables};
 
 /// The allocator of the `tesela` binary.
 #[global_allocator]
@@ -32,27 +31,16 @@ const COLD_TILES: usize = 500;
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
-    if let [_, command, address, url] = args.as_slice()
-        && command == "bare"
-    {
-        return bare::serve(address, url);
-    }
     // `cargo test --benches` passes no such flag and must be quick.
     if !args.iter().any(|arg| arg == "--bench") {
         return;
     }
-    let only: Vec<_> =
-        args.iter().filter(|arg| ["warm", "cold", "start"].contains(&&***arg)).collect();
+    let only: Vec<_> = args.iter().filter(|arg| ["cold", "start"].contains(&&***arg)).collect();
     let wanted = |part: &str| only.is_empty() || only.iter().any(|only| *only == part);
-    if wanted("warm") || wanted("cold") {
+    if wanted("cold") {
         let database = Database::new();
         data::load(&mut database.client());
-        if wanted("warm") {
-            warm(&database.url);
-        }
-        if wanted("cold") {
-            cold(&database);
-        }
+        cold(&database);
     }
     if wanted("start") {
         start(200);
@@ -65,78 +53,6 @@ fn configuration(url: &str, cache: &str) -> String {
         "[databases.main]\nurl = '{url}'\npublish = {{}}\n[cache]\nmemory = '{cache}'\nttl = '1h'\n\
          [tilesets.basemap]\nlayers = ['points_3857', 'lines_4326', 'polygons_3857']\n"
     )
-}
-
-fn warm(url: &str) {
-    let tesela = Process::tesela(&configuration(url, "512MB"));
-    let layers: Vec<_> = data::LAYERS.to_vec();
-    drop(tesela.wait());
-    let agent = process::agent();
-    // Any tile: the server has started once it answers.
-    process::get(&agent, &tesela.url("/countries/0/0/0"));
-    println!("resident after the first tile: {:.1} MB\n", tesela.resident());
-    let near = |names: &[&str], bytes: usize| {
-        let candidates = names.iter().flat_map(|name| {
-            let tiles = (7..13).filter_map(|z| data::tiles(z, 8).into_iter().nth(7));
-            tiles.map(move |(z, x, y)| format!("/{name}/{z}/{x}/{y}"))
-        });
-        let size = |path: &String| process::get(&agent, &tesela.url(path)).body.len();
-        candidates.min_by_key(|path| size(path).abs_diff(bytes)).expect("a tile")
-    };
-    let small = near(&layers, 7_000);
-    let cases = [
-        ("small", small.clone()),
-        ("large", near(&layers, 70_000)),
-        ("tileset of three", near(&["basemap"], 20_000)),
-        ("ad-hoc composite", near(&["points_3857,lines_4326,polygons_3857"], 20_000)),
-    ];
-    println!(
-        "| warm hit | bytes | Tesela/s | bare/s | ratio | Tesela µs CPU | bare µs CPU | ratio |"
-    );
-    println!("|---|---|---|---|---|---|---|---|");
-    let mut hit = None;
-    for (name, path) in &cases {
-        let bytes = process::get(&agent, &tesela.url(path)).body.len();
-        let bare = Process::bare(&tesela.url(path));
-        let (a, b) =
-            alternate(|| load::warm(&tesela, path, None), || load::warm(&bare, path, None));
-        println!("| {name} | {bytes} | {} |", ratios(&a, &b));
-        hit.get_or_insert(a);
-    }
-    let etag = process::get(&agent, &tesela.url(&small)).headers;
-    let etag = etag.into_iter().find(|(name, _)| name == "etag").expect("an ETag").1;
-    let (not_modified, hit) = alternate(
-        || load::warm(&tesela, &small, Some(&etag)),
-        || load::warm(&tesela, &small, None),
-    );
-    println!("\n| | | 304/s | hit/s | ratio | 304 µs CPU | hit µs CPU | ratio |");
-    println!("|---|---|---|---|---|---|---|---|");
-    println!("| 304 against the small hit | 0 | {} |", ratios(&not_modified, &hit));
-    println!("\nresident at the end: {:.1} MB\n", tesela.resident());
-}
-
-/// Both by turns, so that what else the machine does meets both; the first of the two changes.
-fn alternate(a: impl Fn() -> Warm, b: impl Fn() -> Warm) -> (Vec<Warm>, Vec<Warm>) {
-    let round = |round: usize| {
-        if round.is_multiple_of(2) {
-            let first = a();
-            return (first, b());
-        }
-        let first = b();
-        (a(), first)
-    };
-    (0..ROUNDS).map(round).unzip()
-}
-
-/// Medians of both and of the rounds' ratios.
-fn ratios(a: &[Warm], b: &[Warm]) -> String {
-    let of = |of: fn(&Warm) -> f64| {
-        let median_of = |all: &[Warm]| median(all.iter().map(of));
-        let ratio = median(a.iter().zip(b).map(|(a, b)| of(a) / of(b)));
-        (median_of(a), median_of(b), ratio)
-    };
-    let ((a_rate, b_rate, rate), (a_cpu, b_cpu, cpu)) = (of(|w| w.per_second), of(|w| w.micros));
-    format!("{a_rate:.0} | {b_rate:.0} | {rate:.3} | {a_cpu:.2} | {b_cpu:.2} | {cpu:.3}")
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {

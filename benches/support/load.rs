@@ -1,7 +1,6 @@
 //! Load on a server and what came of it.
 
 use std::io::Read;
-use std::process::Command;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -15,36 +14,6 @@ type Tile = (u8, u32, u32);
 
 /// Connections that ask for cold tiles.
 const COLD_CONNECTIONS: usize = 4;
-
-/// What `wrk` measured.
-pub struct Warm {
-    pub per_second: f64,
-    /// Processor time of the server for each request, in microseconds.
-    pub micros: f64,
-}
-
-/// Asks for one address over 16 connections for two seconds.
-pub fn warm(server: &Process, path: &str, if_none_match: Option<&str>) -> Warm {
-    let mut wrk = Command::new("wrk");
-    wrk.args(["-t1", "-c16", "-d2s", "-H", "Accept-Encoding: gzip"]);
-    if let Some(etag) = if_none_match {
-        wrk.args(["-H", &format!("If-None-Match: {etag}")]);
-    }
-    let before = server.cpu();
-    let output = wrk.arg(server.url(path)).output().expect("wrk is installed");
-    let used = server.cpu() - before;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success() && !text.contains("Non-2xx"), "wrk: {text}");
-    let requests: f64 =
-        number(&text, |line| line.trim().split_once(" requests in").map(|(n, _)| n));
-    let per_second = number(&text, |line| line.strip_prefix("Requests/sec:"));
-    Warm { per_second, micros: used.as_secs_f64() * 1e6 / requests }
-}
-
-fn number<'a>(text: &'a str, find: impl Fn(&'a str) -> Option<&'a str>) -> f64 {
-    let found = text.lines().find_map(find).and_then(|text| text.trim().parse().ok());
-    found.unwrap_or_else(|| panic!("wrk: {text}"))
-}
 
 /// Tiles made, their bytes and the time that all of them took.
 pub struct Cold {

@@ -29,17 +29,22 @@ impl Process {
         Self::start(command, address, Some(config))
     }
 
-    /// This program again, as the bare server that answers everything as `url` was answered.
-    pub fn bare(url: &str) -> Self {
+    /// This program again, as the bare server that answers the paths in a file as `base` does.
+    pub fn bare(base: &str, paths: &std::path::Path, workers: usize) -> Self {
         let address = free_address();
         let mut command = Command::new(std::env::current_exe().expect("this program"));
-        command.args(["bare", &address, url]);
+        command.args(["bare", &address, base]).arg(paths).arg(workers.to_string());
         let process = Self::start(command, address, None);
-        process.wait();
+        drop(process.wait());
         process
     }
 
-    fn start(mut command: Command, address: String, config: Option<std::path::PathBuf>) -> Self {
+    /// A server that will listen on `address`; `config` is removed at the end.
+    pub fn start(
+        mut command: Command,
+        address: String,
+        config: Option<std::path::PathBuf>,
+    ) -> Self {
         let started = Instant::now();
         let child = command.stdout(Stdio::null()).spawn().expect("the server starts");
         Self { child, address, started, config }
@@ -81,6 +86,17 @@ impl Process {
         own_cpu(self.pid()).expect("the server is alive")
     }
 
+    /// Processor time so far of the threads that live now, its children's too, to the nanosecond.
+    pub fn busy(&self) -> Duration {
+        let pids = children(self.pid()).into_iter().chain([self.pid()]);
+        Duration::from_nanos(pids.flat_map(threads).filter_map(|task| scheduled(&task)).sum())
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn ended(&mut self) {
+        let _ = self.child.wait();
+    }
+
     /// Resident memory in MB, files included.
     pub fn resident(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
@@ -101,7 +117,7 @@ impl Drop for Process {
     }
 }
 
-fn free_address() -> String {
+pub fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("its address").to_string()
 }
@@ -133,6 +149,25 @@ fn stat(pid: u32) -> Option<Vec<u64>> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = text.rsplit_once(") ")?;
     Some(rest.split(' ').map(|field| field.trim().parse().unwrap_or(0)).collect())
+}
+
+/// Processes that `pid` has started.
+fn children(pid: u32) -> Vec<u32> {
+    let all = std::fs::read_dir("/proc").expect("Linux");
+    let pids = all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter(|child| stat(*child).is_some_and(|stat| stat[1] == u64::from(pid))).collect()
+}
+
+/// Folders of a process's threads.
+fn threads(pid: u32) -> Vec<std::path::PathBuf> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
+    tasks.filter_map(|task| Some(task.ok()?.path())).collect()
+}
+
+/// Nanoseconds that a thread has run.
+fn scheduled(task: &std::path::Path) -> Option<u64> {
+    let text = std::fs::read_to_string(task.join("schedstat")).ok()?;
+    text.split(' ').next()?.parse().ok()
 }
 
 /// A clock tick is 10 ms on every Linux.

@@ -144,6 +144,11 @@ impl Engine {
         self.published.load().lookup(name)
     }
 
+    /// As [`lookup`](Self::lookup), but only if nothing has to be prepared for it.
+    pub fn ready(&self, name: &str) -> Option<Arc<Served>> {
+        self.published.load().ready(name)
+    }
+
     /// Publishes another catalogue. Tiles of unchanged layers stay in the cache; those of layers
     /// with another data version are purged first.
     pub fn publish(&self, catalog: Catalog) {
@@ -172,6 +177,14 @@ impl Engine {
 
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
+    }
+
+    /// The tile from memory, if it is there and its time isn't over.
+    pub fn hit(&self, served: &Served, coord: TileCoord, now: Instant) -> Option<Answer> {
+        let found = self.cache.get(&served.key(coord), now)?;
+        let Age::Fresh(_) = found.age else { return None };
+        self.metrics.cache_hits.inc();
+        Some(Answer { tile: found.tile, origin: Origin::Hit, is_stale: false })
     }
 
     /// The tile from memory, or made now.

@@ -135,17 +135,20 @@ impl Published {
 
     /// The tileset that a URL's first segment names.
     pub(super) fn lookup(&self, name: &str) -> Result<Arc<Served>, LookupError> {
-        if let Some(served) = self.named.get(name) {
-            return Ok(served.clone());
-        }
-        if let Some(served) = self.ad_hoc.lock().get(name) {
-            return Ok(served.clone());
+        if let Some(served) = self.ready(name) {
+            return Ok(served);
         }
         let tileset = self.catalog.lookup(name)?;
         let mut policies = Policies { defaults: self.defaults, known: HashMap::new() };
         let served = Arc::new(Served::new(tileset, &self.generations, &mut policies));
         self.ad_hoc.lock().put(name.into(), served.clone());
         Ok(served)
+    }
+
+    /// The same, if it was prepared before.
+    pub(super) fn ready(&self, name: &str) -> Option<Arc<Served>> {
+        let named = self.named.get(name).cloned();
+        named.or_else(|| self.ad_hoc.lock().get(name).cloned())
     }
 
     /// Every tileset that is listed.

@@ -5,6 +5,7 @@ use std::time::Instant;
 use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use tracing::{Level, debug, enabled};
 
@@ -13,20 +14,41 @@ const MAX_PATH: usize = 512;
 
 const TARGET: &str = "tesela::access";
 
-/// Logs method, path, status and time, when the level asks for it.
+/// A request that is logged once it is answered.
+pub struct Entry {
+    started: Instant,
+    method: Method,
+    path: String,
+}
+
+impl Entry {
+    /// `None` unless the level asks for it.
+    pub fn begin(request: &ServiceRequest) -> Option<Self> {
+        enabled!(target: TARGET, Level::DEBUG).then(|| Self {
+            started: Instant::now(),
+            method: request.method().clone(),
+            path: printable(request.path()),
+        })
+    }
+
+    /// Logs method, path, status and time.
+    pub fn end(self, status: StatusCode) {
+        let Self { started, method, path } = self;
+        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        debug!(target: TARGET, %method, path, status = status.as_u16(), micros, "request");
+    }
+}
+
+/// Logs requests, when the level asks for it.
 pub async fn access_log(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    if !enabled!(target: TARGET, Level::DEBUG) {
-        return next.call(request).await;
-    }
-    let started = Instant::now();
-    let (method, path) = (request.method().clone(), printable(request.path()));
+    let entry = Entry::begin(&request);
     let response = next.call(request).await?;
-    let status = response.status().as_u16();
-    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    debug!(target: TARGET, %method, path, status, micros, "request");
+    if let Some(entry) = entry {
+        entry.end(response.status());
+    }
     Ok(response)
 }
 

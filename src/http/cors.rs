@@ -3,20 +3,15 @@
 //! With `["*"]` the header is there whether or not a request has an `Origin`: a shared cache
 //! then holds one answer that is right for every page.
 
-use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::HttpResponse;
+use actix_web::dev::ServiceRequest;
+use actix_web::http::Method;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
-    HeaderMap, HeaderValue, ORIGIN, VARY,
+    HeaderMap, HeaderValue, VARY,
 };
-use actix_web::http::{ConnectionType, Method};
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse, web};
 
-use std::sync::atomic::Ordering;
-
-use super::State;
 use super::error::METHODS;
 
 /// Origins whose pages may read answers.
@@ -37,7 +32,7 @@ impl Origins {
     }
 
     /// Sets `Vary` and, when the page may read the answer, the CORS headers.
-    fn apply(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
+    pub fn apply(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
         let (vary, allowed) = match self {
             Self::Any => ("Accept-Encoding", Some(HeaderValue::from_static("*"))),
             Self::Listed(list) => {
@@ -58,33 +53,13 @@ impl Origins {
     }
 }
 
-/// Answers preflight requests and adds the headers to all other answers, with
-/// `Connection: close` while the server drains.
-pub async fn cors(
-    state: web::Data<State>,
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let origin = request.headers().get(ORIGIN).cloned();
-    let mut response = if is_preflight(&request) {
-        request.into_response(preflight())
-    } else {
-        next.call(request).await?.map_into_boxed_body()
-    };
-    state.origins.apply(origin.as_ref(), response.headers_mut());
-    if state.draining.load(Ordering::Relaxed) {
-        // Clients go elsewhere before their idle connection is closed under them.
-        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
-    }
-    Ok(response)
-}
-
-fn is_preflight(request: &ServiceRequest) -> bool {
+pub fn is_preflight(request: &ServiceRequest) -> bool {
     request.method() == Method::OPTIONS
         && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-fn preflight() -> HttpResponse {
+/// The answer to all preflight requests.
+pub fn preflight() -> HttpResponse {
     HttpResponse::NoContent()
         .insert_header((ACCESS_CONTROL_ALLOW_METHODS, METHODS))
         .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, "If-None-Match, Content-Type, Range"))

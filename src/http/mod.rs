@@ -7,6 +7,7 @@ mod cache_headers;
 mod catalog;
 mod conditional;
 mod cors;
+mod edge;
 mod error;
 mod health;
 mod negotiate;

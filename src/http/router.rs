@@ -64,6 +64,14 @@ async fn by_segments(
     }
 }
 
+/// The four segments of a tile's path; `None` for any other one.
+pub fn tile_segments(path: &str) -> Option<[Cow<'_, str>; 4]> {
+    let mut segments = path.strip_prefix('/')?.split('/').map(|segment| decoded(segment).ok());
+    let mut next = || segments.next().flatten();
+    let path = [next()?, next()?, next()?, next()?];
+    segments.next().is_none().then_some(path)
+}
+
 /// A segment of a path without its percent-encoding (RFC 3986 section 2.1).
 fn decoded(segment: &str) -> Result<Cow<'_, str>, Problem> {
     percent_decode_str(segment)

@@ -10,7 +10,7 @@ use actix_web::{App, Error, HttpServer, web};
 
 use super::access_log::access_log;
 use super::admin;
-use super::cors::cors;
+use super::edge::Edge;
 use super::router::{State, routes};
 
 /// The routes with what surrounds them.
@@ -25,7 +25,7 @@ pub fn app(
         InitError = (),
     >,
 > {
-    App::new().app_data(state).wrap(from_fn(cors)).wrap(from_fn(access_log)).configure(routes)
+    App::new().app_data(state.clone()).wrap(Edge(state)).configure(routes)
 }
 
 /// A server on `listener`. It runs when awaited, leaves signals alone and stops through its

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::http::Method;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 
@@ -12,13 +13,14 @@ use super::cache_headers;
 use super::conditional::not_modified;
 use super::error::Problem;
 use super::negotiate::encoding;
+use super::router::tile_segments;
 use crate::catalog::Tileset;
 use crate::engine::{Answer, Control, Origin, Served, TileError, entity_tag};
 use crate::metrics::Outcome;
 use crate::tile::{Encoding, TileCoord};
 
 /// Media type of a Mapbox Vector Tile.
-const MVT: &str = "application/vnd.mapbox-vector-tile";
+const MVT: HeaderValue = HeaderValue::from_static("application/vnd.mapbox-vector-tile");
 
 /// Answers a tile. `path` are the four segments, decoded.
 pub async fn tile(
@@ -36,65 +38,105 @@ pub async fn tile(
     result.map(|(_, response)| response)
 }
 
+/// The answer with a tile whose gzip form is in memory. `None` says nothing: [`tile`] knows.
+pub fn hit(request: &HttpRequest, state: &State) -> Option<HttpResponse> {
+    let started = Instant::now();
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return None;
+    }
+    let [tileset, z, x, y] = tile_segments(request.path())?;
+    let coord = coordinates(&z, &x, &y).ok()??;
+    let (engine, offered) = (&state.engine, &state.engine.cache_settings().encodings);
+    if encoding(request.headers(), offered) != Encoding::Gzip {
+        return None;
+    }
+    let served = engine.ready(&tileset)?;
+    if !served.tileset.has_zoom(coord.z()) {
+        return None;
+    }
+    let answer = engine.hit(&served, coord, started)?;
+    let etag = answer.tile.etag();
+    let reply = Reply { request, state, served: &served, coord, answer, etag };
+    let bodiless = reply.without_body();
+    let (outcome, response) =
+        bodiless.unwrap_or_else(|| reply.with_body(Encoding::Gzip, reply.answer.tile.body()));
+    engine.metrics().observe_request(outcome, started.elapsed());
+    Some(response)
+}
+
 async fn answer(
     request: &HttpRequest,
     state: &State,
     [tileset, z, x, y]: [&str; 4],
 ) -> Result<(Outcome, HttpResponse), Problem> {
     let coord = coordinates(z, x, y)?;
-    let served = state.engine.lookup(tileset)?;
+    let engine = &state.engine;
+    let served = engine.lookup(tileset)?;
     let coord = coord.ok_or_else(|| {
         Problem::not_found("there is no such tile: x and y go from 0 to 2^z - 1, z to 24")
     })?;
     if !served.tileset.has_zoom(coord.z()) {
         return Err(no_such_zoom(&served.tileset, coord.z()));
     }
-    let answer = state.engine.tile(&served, coord).await.map_err(problem)?;
-    respond(request, state, &served, coord, answer).await
+    let answer = engine.tile(&served, coord).await.map_err(problem)?;
+    let encoding = encoding(request.headers(), &engine.cache_settings().encodings);
+    let etag = entity_tag(&answer.tile.etag(), encoding);
+    let reply = Reply { request, state, served: &served, coord, answer, etag };
+    if let Some(done) = reply.without_body() {
+        return Ok(done);
+    }
+    let tile = engine.encoded(&served, coord, &reply.answer.tile, encoding).await;
+    Ok(reply.with_body(encoding, tile.map_err(problem)?.body()))
 }
 
-async fn respond(
-    request: &HttpRequest,
-    state: &State,
-    served: &Arc<Served>,
+/// An answer on its way to the client.
+struct Reply<'a> {
+    request: &'a HttpRequest,
+    state: &'a State,
+    served: &'a Served,
     coord: TileCoord,
     answer: Answer,
-) -> Result<(Outcome, HttpResponse), Problem> {
-    let settings = state.engine.cache_settings();
-    let encoding = encoding(request.headers(), &settings.encodings);
-    let etag = entity_tag(&answer.tile.etag(), encoding);
-    let is_known = not_modified(request.headers(), &etag);
-    let control = control(request, served, coord, &answer);
-    let with_headers = |mut response: HttpResponseBuilder| {
-        cache_headers::add(&mut response, served, control, &answer, etag);
-        response
-    };
-    if is_known {
-        return Ok((Outcome::NotModified, with_headers(HttpResponse::NotModified()).finish()));
-    }
-    let outcome = match answer.origin {
-        Origin::Hit => Outcome::Hit,
-        Origin::Stale(_) => Outcome::Stale,
-        Origin::Miss { .. } => Outcome::Miss,
-        Origin::Collapsed => Outcome::Collapsed,
-    };
-    if answer.tile.is_empty() && settings.empty_tile == 204 {
-        return Ok((outcome, with_headers(HttpResponse::NoContent()).finish()));
-    }
-    let mut response = with_headers(HttpResponse::Ok());
-    response.insert_header((CONTENT_TYPE, MVT));
-    let body = match encoding {
-        _ if answer.tile.is_empty() => Bytes::new(),
-        Encoding::Gzip => answer.tile.body(),
-        _ => {
-            let engine = &state.engine;
-            engine.encoded(served, coord, &answer.tile, encoding).await.map_err(problem)?.body()
+    /// Of the form that the client gets.
+    etag: Bytes,
+}
+
+impl Reply<'_> {
+    /// 304, or 204 for an empty tile, where that is the answer.
+    fn without_body(&self) -> Option<(Outcome, HttpResponse)> {
+        if not_modified(self.request.headers(), &self.etag) {
+            return Some((
+                Outcome::NotModified,
+                self.headers(HttpResponse::NotModified()).finish(),
+            ));
         }
-    };
-    if let Some(coding) = encoding.coding().filter(|_| !answer.tile.is_empty()) {
-        response.insert_header((CONTENT_ENCODING, coding));
+        let empty_tile = self.state.engine.cache_settings().empty_tile;
+        (self.answer.tile.is_empty() && empty_tile == 204)
+            .then(|| (self.outcome(), self.headers(HttpResponse::NoContent()).finish()))
     }
-    Ok((outcome, response.body(body)))
+
+    fn with_body(&self, encoding: Encoding, body: Bytes) -> (Outcome, HttpResponse) {
+        let mut response = self.headers(HttpResponse::Ok());
+        response.insert_header((CONTENT_TYPE, MVT));
+        if let Some(coding) = encoding.coding().filter(|_| !body.is_empty()) {
+            response.insert_header((CONTENT_ENCODING, HeaderValue::from_static(coding)));
+        }
+        (self.outcome(), response.body(body))
+    }
+
+    fn headers(&self, mut response: HttpResponseBuilder) -> HttpResponseBuilder {
+        let control = control(self.request, self.served, self.coord, &self.answer);
+        cache_headers::add(&mut response, self.served, control, &self.answer, self.etag.clone());
+        response
+    }
+
+    fn outcome(&self) -> Outcome {
+        match self.answer.origin {
+            Origin::Hit => Outcome::Hit,
+            Origin::Stale(_) => Outcome::Stale,
+            Origin::Miss { .. } => Outcome::Miss,
+            Origin::Collapsed => Outcome::Collapsed,
+        }
+    }
 }
 
 /// What caches are told. Any `?v=` but that of what is served now counts as none.
