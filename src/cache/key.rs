@@ -19,11 +19,8 @@ pub struct Key {
 impl Hash for Key {
     /// All fields in two words: hashing them one by one takes twice as long.
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { tileset, tile, encoding, unbounded } = *self;
-        // 24 bits each for column and row, 5 for the zoom.
-        let place = u64::from(tile.x()) << 34 | u64::from(tile.y()) << 9 | u64::from(tile.z()) << 4;
-        state.write_u128(tileset);
-        state.write_u64(place | (encoding as u64) << 1 | u64::from(unbounded));
+        state.write_u128(self.tileset);
+        state.write_u64(self.place());
     }
 }
 
@@ -41,6 +38,25 @@ impl Key {
 
     pub fn tile(&self) -> TileCoord {
         self.tile
+    }
+
+    /// All but the tileset: 24 bits each for column and row, 5 for the zoom.
+    fn place(&self) -> u64 {
+        let Self { tile, encoding, unbounded, .. } = *self;
+        let place = u64::from(tile.x()) << 34 | u64::from(tile.y()) << 9 | u64::from(tile.z()) << 4;
+        place | (encoding as u64) << 1 | u64::from(unbounded)
+    }
+
+    /// A number that is spread evenly, in no way that a client can foresee as long as `seeds` are
+    /// secret. Far cheaper than the hash, which has more to withstand: with this one somebody
+    /// could at worst fill a shard.
+    pub(super) fn spread(&self, seeds: [u64; 2]) -> u64 {
+        let fold = |a: u64, b: u64| {
+            let product = u128::from(a) * u128::from(b);
+            (product as u64) ^ (product >> 64) as u64
+        };
+        let tileset = fold(self.tileset as u64 ^ seeds[0], (self.tileset >> 64) as u64 ^ seeds[1]);
+        fold(tileset ^ self.place(), seeds[0] | 1)
     }
 
     /// Whether clients can make up any number of such tilesets.

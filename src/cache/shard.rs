@@ -173,6 +173,8 @@ pub struct Swept {
 pub struct TileCache {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
+    /// What picks a key's shard depends on them.
+    seeds: [u64; 2],
     shard_budget: u64,
     start: Instant,
     metrics: Arc<Metrics>,
@@ -182,7 +184,6 @@ impl TileCache {
     /// A cache that holds up to `budget` bytes, keys and bookkeeping included; none with 0.
     pub fn new(budget: u64, metrics: Arc<Metrics>) -> Self {
         let count = (budget / SHARD_BYTES).clamp(1, MAX_SHARDS);
-        // One hasher for all shards: the upper bits pick the shard, the lower ones the bucket.
         let hasher = RandomState::new();
         let segment = || Segment::new(hasher.clone());
         let shard = || Mutex::new(Shard { main: segment(), confined: segment() });
@@ -190,6 +191,7 @@ impl TileCache {
             shards: (0..count).map(|_| shard()).collect(),
             shard_budget: budget / count,
             start: Instant::now(),
+            seeds: [0, 1].map(|n: u64| hasher.hash_one(n)),
             hasher,
             metrics,
         }
@@ -286,8 +288,9 @@ impl TileCache {
     }
 
     fn shard(&self, key: &Key) -> &Mutex<Shard> {
-        let hash = self.hasher.hash_one(key);
-        &self.shards[((hash >> 32) % self.shards.len() as u64) as usize]
+        // The upper half scaled to the number of shards.
+        let upper = key.spread(self.seeds) >> 32;
+        &self.shards[((upper * self.shards.len() as u64) >> 32) as usize]
     }
 }
 

@@ -10,6 +10,7 @@ mod log;
 mod policy;
 mod published;
 mod purge;
+mod slot;
 mod stats;
 mod truncation;
 

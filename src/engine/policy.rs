@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use super::slot::Slot;
 use crate::catalog::Lifetimes;
 
 /// A year: what RFC 9111 implementations take for forever.
@@ -12,15 +13,27 @@ const FOREVER: u64 = 31_536_000;
 const STALE_S_MAXAGE: u64 = 10;
 
 /// The control headers of one answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Control {
     pub cache_control: Bytes,
     pub cdn_cache_control: Bytes,
     pub surrogate_control: Bytes,
+    pub slot: Slot,
+}
+
+impl Control {
+    fn new(cache_control: String, cdn_cache_control: String, surrogate_control: String) -> Self {
+        Self {
+            cache_control: cache_control.into(),
+            cdn_cache_control: cdn_cache_control.into(),
+            surrogate_control: surrogate_control.into(),
+            slot: Slot::default(),
+        }
+    }
 }
 
 /// How long the tiles of a layer and zoom may be kept. Made once, and shared by all their answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Policy {
     pub lifetimes: Lifetimes,
     /// Of a tile that is as it should be.
@@ -40,23 +53,22 @@ impl Policy {
         let over = format!("max-age=0, s-maxage={STALE_S_MAXAGE}");
         Self {
             lifetimes,
-            fresh: Control {
-                cache_control: format!("public, max-age={max_age}, s-maxage={s_maxage}, {stale}")
-                    .into(),
-                cdn_cache_control: format!("public, max-age={s_maxage}, {stale}").into(),
-                surrogate_control: format!("max-age={s_maxage}, {stale}").into(),
-            },
-            immutable: Control {
-                cache_control: format!("public, max-age={FOREVER}, immutable").into(),
-                cdn_cache_control: format!("public, max-age={FOREVER}, {stale}").into(),
-                surrogate_control: format!("max-age={FOREVER}, {stale}").into(),
-            },
-            stale: Control {
-                cache_control: format!("public, {over}").into(),
-                cdn_cache_control: format!("public, {over}").into(),
+            fresh: Control::new(
+                format!("public, max-age={max_age}, s-maxage={s_maxage}, {stale}"),
+                format!("public, max-age={s_maxage}, {stale}"),
+                format!("max-age={s_maxage}, {stale}"),
+            ),
+            immutable: Control::new(
+                format!("public, max-age={FOREVER}, immutable"),
+                format!("public, max-age={FOREVER}, {stale}"),
+                format!("max-age={FOREVER}, {stale}"),
+            ),
+            stale: Control::new(
+                format!("public, {over}"),
+                format!("public, {over}"),
                 // Surrogates know no s-maxage: with 0 they would keep nothing.
-                surrogate_control: format!("max-age={STALE_S_MAXAGE}").into(),
-            },
+                format!("max-age={STALE_S_MAXAGE}"),
+            ),
         }
     }
 }

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 
 use super::policy::Policy;
+use super::slot::Slot;
 use crate::cache::{Generations, Key, Members};
 use crate::catalog::{Catalog, Lifetimes, LookupError, Tileset};
 use crate::metrics::{LayerMetrics, Metrics};
@@ -27,6 +28,7 @@ pub struct Served {
     pub surrogate_key: Bytes,
     /// Value of `Cache-Tag`: the same with commas.
     pub cache_tag: Bytes,
+    pub slot: Slot,
     pub(super) members: Arc<Members>,
     is_versioned: bool,
     /// By zoom.
@@ -43,6 +45,7 @@ impl Served {
             is_versioned: tileset.is_versioned(),
             surrogate_key: tags.join(" ").into(),
             cache_tag: tags.join(",").into(),
+            slot: Slot::default(),
             policies: (0..=MAX_ZOOM).map(|z| policies.of(&tileset, z)).collect(),
             members,
             tileset,

@@ -27,9 +27,9 @@ pub fn add(
 ) {
     add_control(response, served, control);
     response.insert_header((CACHE_STATUS, cache_status(answer.origin)));
-    insert(response, ETAG, etag);
+    response.insert_header((ETAG, value(&etag)));
     if let Some(what) = answer.tile.truncated() {
-        insert(response, TESELA_TRUNCATED, what);
+        response.insert_header((TESELA_TRUNCATED, value(&what)));
     }
     if let Origin::Miss { timing, .. } = answer.origin {
         response.insert_header((SERVER_TIMING, server_timing(timing)));
@@ -38,23 +38,33 @@ pub fn add(
 
 /// Adds how long an answer may be kept, and the names under which it can be purged.
 pub fn add_control(response: &mut HttpResponseBuilder, served: &Served, control: &Control) {
-    insert(response, CACHE_CONTROL, control.cache_control.clone());
-    insert(response, CDN_CACHE_CONTROL, control.cdn_cache_control.clone());
-    insert(response, SURROGATE_CONTROL, control.surrogate_control.clone());
+    let Control { cache_control, cdn_cache_control, surrogate_control, slot } = control;
+    let values = || [cache_control, cdn_cache_control, surrogate_control].map(value);
+    let names = [CACHE_CONTROL, CDN_CACHE_CONTROL, SURROGATE_CONTROL];
+    insert_all(response, names, slot.get(values));
     add_tags(response, served);
 }
 
 /// Adds the names under which an answer can be purged.
 pub fn add_tags(response: &mut HttpResponseBuilder, served: &Served) {
-    insert(response, SURROGATE_KEY, served.surrogate_key.clone());
-    insert(response, CACHE_TAG, served.cache_tag.clone());
+    let values = || [&served.surrogate_key, &served.cache_tag].map(value);
+    insert_all(response, [SURROGATE_KEY, CACHE_TAG], served.slot.get(values));
+}
+
+/// Values are checked once, when the first answer needs them, and then only counted.
+fn insert_all<const N: usize>(
+    response: &mut HttpResponseBuilder,
+    names: [HeaderName; N],
+    values: Option<&[HeaderValue; N]>,
+) {
+    for (name, value) in names.into_iter().zip(values.into_iter().flatten()) {
+        response.insert_header((name, value.clone()));
+    }
 }
 
 /// All values are visible ASCII.
-fn insert(response: &mut HttpResponseBuilder, name: HeaderName, value: Bytes) {
-    if let Ok(value) = HeaderValue::from_maybe_shared(value) {
-        response.insert_header((name, value));
-    }
+fn value(bytes: &Bytes) -> HeaderValue {
+    HeaderValue::from_maybe_shared(bytes.clone()).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// `Cache-Status` (RFC 9211).

@@ -66,8 +66,13 @@ async fn by_segments(
 
 /// The four segments of a tile's path; `None` for any other one.
 pub fn tile_segments(path: &str) -> Option<[Cow<'_, str>; 4]> {
-    let mut segments = path.strip_prefix('/')?.split('/').map(|segment| decoded(segment).ok());
-    let mut next = || segments.next().flatten();
+    // Nearly all have nothing to decode.
+    let is_plain = !path.as_bytes().contains(&b'%');
+    let mut segments = path.strip_prefix('/')?.split('/');
+    let mut next = || match segments.next()? {
+        segment if is_plain => Some(Cow::Borrowed(segment)),
+        segment => decoded(segment).ok(),
+    };
     let path = [next()?, next()?, next()?, next()?];
     segments.next().is_none().then_some(path)
 }
