@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use lru::LruCache;
 use random::Random;
-use tesela::cache::{CachedTile, Generations, Key, Stamp, TileCache};
+use tesela::cache::{CachedTile, Generations, Key, Member, Stamp, TileCache};
 use tesela::metrics::Metrics;
 use tesela::tile::TileCoord;
 
@@ -69,7 +69,11 @@ fn run(program: &Path, args: &[&str]) {
 fn fill(count: u32, size: usize) {
     let metrics = Arc::new(Metrics::new().expect("metrics"));
     let cache = TileCache::new(4_000_000_000, metrics.clone());
-    let stamp = Stamp::now(&Generations::default().members([7], 0.0));
+    let stamp = Stamp::now(&Generations::default().members([Member {
+        layer: 7,
+        margin: 0.0,
+        zooms: [0, 24],
+    }]));
     let hour = Duration::from_secs(3_600);
     let before = resident();
     for n in 0..count {
@@ -111,7 +115,11 @@ fn replay() {
     let ideal = ideal_hits(&requests, &sizes, budget);
     let metrics = Arc::new(Metrics::new().expect("metrics"));
     let cache = TileCache::new(budget, metrics.clone());
-    let stamp = Stamp::now(&Generations::default().members([7], 0.0));
+    let stamp = Stamp::now(&Generations::default().members([Member {
+        layer: 7,
+        margin: 0.0,
+        zooms: [0, 24],
+    }]));
     let before = resident();
     let (mut hits, mut most) = (0, 0);
     for (n, &tile) in requests.iter().enumerate() {

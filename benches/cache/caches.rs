@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use quick_cache::Weighter;
-use tesela::cache::{CachedTile, Generations, Key, Stamp, TileCache};
+use tesela::cache::{CachedTile, Generations, Key, Member, Stamp, TileCache};
 use tesela::metrics::Metrics;
 use tesela::tile::TileCoord;
 
@@ -46,7 +46,11 @@ impl Cache for Tesela {
         let metrics = Metrics::new().expect("metrics");
         Self {
             cache: TileCache::new(budget, Arc::new(metrics)),
-            stamp: Stamp::now(&Generations::default().members([7], 0.0)),
+            stamp: Stamp::now(&Generations::default().members([Member {
+                layer: 7,
+                margin: 0.0,
+                zooms: [0, 24],
+            }])),
             now: Instant::now(),
         }
     }

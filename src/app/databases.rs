@@ -233,7 +233,9 @@ impl Entry {
     /// Keeps asking for versions, and calls `publish` when one has changed.
     async fn watch_versions(&self, interval: Duration, publish: impl Fn()) {
         while !self.versions.is_empty() {
-            tokio::time::sleep(interval).await;
+            let soon = interval.min(WATCH_INTERVAL);
+            let wait = if self.versions.is_incomplete() { soon } else { interval };
+            tokio::time::sleep(wait).await;
             let is_known = matches!(self.status.lock().tables, Tables::Known(_));
             if is_known && self.versions.read(&self.source).await {
                 publish();
@@ -264,7 +266,7 @@ impl Entry {
     /// Asks for a sign of life. Returns whether the database's tables are known only now.
     async fn check(&self) -> bool {
         if matches!(self.status.lock().tables, Tables::Unreachable) {
-            return self.read_tables().await;
+            return self.read_all().await;
         }
         if self.source.is_busy() {
             // All connections are at work: a sign of life would only wait behind them.

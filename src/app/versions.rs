@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures_util::future::join_all;
 use parking_lot::Mutex;
 use tracing::warn;
 
@@ -46,11 +45,11 @@ impl Versions {
     /// Asks for all of them. Returns whether any is another now. One that can't be told stays what
     /// it was: the tiles in all the caches haven't become wrong.
     pub async fn read(&self, source: &Arc<PostgisSource>) -> bool {
-        let asked = self.queries.iter().map(|(_, sql)| source.version(sql));
-        let answers = join_all(asked).await;
-        let mut known = self.answers.lock();
         let mut changed = false;
-        for ((layer, _), answer) in self.queries.iter().zip(answers) {
+        // One after the other: tiles need the connections more.
+        for (layer, sql) in &self.queries {
+            let answer = source.version(sql).await;
+            let mut known = self.answers.lock();
             let last = known.entry(layer.clone()).or_default();
             match answer {
                 Ok(version) => {
@@ -67,6 +66,15 @@ impl Versions {
             }
         }
         changed
+    }
+
+    /// Whether any has yet to be told.
+    pub fn is_incomplete(&self) -> bool {
+        let answers = self.answers.lock();
+        let is_known = |(id, _): &(String, String)| {
+            answers.get(id).is_some_and(|last| last.version.is_some() && last.failure.is_none())
+        };
+        !self.queries.iter().all(is_known)
     }
 
     /// By layer.

@@ -63,10 +63,4 @@ impl Key {
     pub(super) fn is_unbounded(&self) -> bool {
         self.unbounded
     }
-
-    /// Whether the tile belongs to those that may take only a part of the cache: what clients can
-    /// make up, and what is made again in no time from the form beside it.
-    pub(super) fn is_confined(&self) -> bool {
-        self.unbounded || self.encoding == Encoding::Identity
-    }
 }

@@ -13,7 +13,7 @@ mod single_flight;
 mod tile;
 
 pub use failures::Failures;
-pub use generation::{Generation, Generations, Members, Stamp};
+pub use generation::{Generation, Generations, Member, Members, Stamp};
 pub use key::Key;
 pub use settings::Settings;
 pub use shard::{Age, Found, Kept, Swept, TileCache};

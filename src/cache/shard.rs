@@ -1,13 +1,13 @@
 //! The sharded LRU: `lru` shards behind mutexes, with a budget in bytes.
 //!
 //! ```text
-//!   shard   | main: real tiles .......................... | confined: a fifth at most |
-//!                                                            ad-hoc composites, empty
-//!                                                            tiles, decoded forms
+//!   shard   | main: real tiles ............................... | confined |
+//!                                            four fifths at least    ad-hoc composites
+//!                                                                    and empty tiles
 //! ```
 //!
-//! Clients can ask for any number of composites and of empty tiles. What they take is confined,
-//! so that they push each other out and no real tile.
+//! Clients can ask for any number of composites and of empty tiles. Those take a fifth at most and
+//! then push each other out. What they don't take, others do.
 
 use std::hash::{BuildHasher, RandomState};
 use std::mem::size_of;
@@ -103,13 +103,13 @@ struct Shard {
 
 impl Shard {
     fn get(&mut self, key: &Key) -> Option<&Entry> {
-        let main = if key.is_confined() { None } else { self.main.tiles.get(key) };
+        let main = if key.is_unbounded() { None } else { self.main.tiles.get(key) };
         main.or_else(|| self.confined.tiles.get(key))
     }
 
     /// Whether the entry is there now; the others that had to go are in `dropped`.
     fn put(&mut self, key: Key, entry: Entry, budget: u64, dropped: &mut Vec<Entry>) -> Put {
-        let confined = key.is_confined() || entry.tile.is_empty();
+        let confined = key.is_unbounded() || entry.tile.is_empty();
         let room = if confined { budget / CONFINED } else { budget };
         // Under this key the other segment may still have what the tile was before.
         self.main.remove(&key, dropped);
@@ -156,7 +156,8 @@ pub enum Age {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
     Yes,
-    /// There is no room for it: the cache is off, or the tile larger than a shard.
+    /// There is no room for it, or no time: the cache is off, the tile is larger than a shard, or
+    /// tiles like it aren't kept.
     No,
     /// What it shows was purged since it was read.
     Outdated,
@@ -212,9 +213,6 @@ impl TileCache {
     /// Keeps a tile for about `ttl`, dropping others to make room. `stamp` is from before it was
     /// read.
     pub fn insert(&self, key: Key, tile: CachedTile, ttl: Duration, stamp: &Stamp) -> Kept {
-        if self.shard_budget == 0 {
-            return Kept::No;
-        }
         let expires = self.expiry(&key, Instant::now(), ttl);
         let entry = Entry { tile, members: stamp.members().clone(), expires };
         let mut dropped = Vec::new();
@@ -224,6 +222,9 @@ impl TileCache {
             drop(shard);
             self.metrics.cache_outdated.inc();
             return Kept::Outdated;
+        }
+        if self.shard_budget == 0 || ttl.is_zero() {
+            return Kept::No;
         }
         let before = shard.held();
         let put = shard.put(key, entry, self.shard_budget, &mut dropped);

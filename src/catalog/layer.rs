@@ -187,11 +187,4 @@ impl Tileset {
     pub fn is_versioned(&self) -> bool {
         self.members.iter().all(|layer| layer.data_version.is_some())
     }
-
-    /// How far tiles reach beyond their own square at most, in sides of a tile.
-    pub fn margin(&self) -> f64 {
-        let margin =
-            |layer: &Arc<Layer>| f64::from(layer.spec.buffer) / f64::from(layer.spec.extent.max(1));
-        self.members.iter().map(margin).fold(0.0, f64::max)
-    }
 }

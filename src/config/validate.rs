@@ -24,6 +24,8 @@ const EXTENTS: std::ops::RangeInclusive<u32> = 256..=8192;
 const MAX_WORKERS: usize = 1024;
 /// Shorter ones can be guessed.
 const MIN_TOKEN: usize = 16;
+/// In config/example.toml.
+const EXAMPLE_TOKEN: &str = "only-an-example-of-a-token";
 /// Shorter timeouts reach PostgreSQL as 0, which there means none at all.
 const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -101,7 +103,13 @@ fn server(settings: &Settings, document: &mut Document<'_>) {
 fn admin(path: &Path, server: &http::Settings, document: &mut Document<'_>) {
     let path_of_token = path.key("admin_token");
     match (server.admin_listen, server.admin_token()) {
-        (_, Some(token)) => require(document, &path_of_token, token.len() >= MIN_TOKEN),
+        (_, Some(token)) if token.trim().len() < MIN_TOKEN => {
+            require(document, &path_of_token, false);
+        }
+        (Some(address), Some(EXAMPLE_TOKEN)) if !address.ip().is_loopback() => {
+            let expected = "a secret of your own, not the one of the example, which all know";
+            document.expected(&path_of_token, expected);
+        }
         (Some(address), None) if !address.ip().is_loopback() => {
             let message = format!(
                 "missing, expected {} because admin_listen, {address}, is not a loopback address",

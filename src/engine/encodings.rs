@@ -4,12 +4,14 @@
 //! only looked at once that form is at hand: one that was made of another tile has another digest
 //! in its entity tag.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use prometheus::IntCounter;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::cache::{Aborted, CachedTile, Joined, Key, SingleFlight, Stamp, TileCache};
@@ -30,12 +32,16 @@ pub(super) struct Wanted<'a> {
 /// Forms that are being made, by key and digest of the tile.
 pub(super) struct Flights {
     flights: SingleFlight<(Key, u64), Recoded>,
+    /// Compressors at work: as many as there are cores, since more take memory and no less time.
+    at_work: Arc<Semaphore>,
     made: IntCounter,
 }
 
 impl Flights {
     pub(super) fn new(runtime: Handle, made: IntCounter) -> Self {
-        Self { flights: SingleFlight::new(runtime), made }
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let at_work = Arc::new(Semaphore::new(cores));
+        Self { flights: SingleFlight::new(runtime), at_work, made }
     }
 
     pub(super) async fn get(
@@ -56,17 +62,19 @@ impl Flights {
         let load = || {
             self.made.inc();
             let (cache, tile, etag) = (cache.clone(), tile.clone(), etag.clone());
-            // Heavy tiles take milliseconds: not on a thread that others wait for.
-            let make = runtime.spawn_blocking(move || {
+            let (at_work, runtime) = (self.at_work.clone(), runtime.clone());
+            let make = move || {
                 let body = compress::recode(&tile.body(), encoding).map_err(|_| Aborted)?;
                 let note = tile.truncated().unwrap_or_default();
                 let made = CachedTile::new(&etag, &note, &body);
-                if !ttl.is_zero() {
-                    cache.insert(key, made.clone(), ttl, &stamp);
-                }
+                cache.insert(key, made.clone(), ttl, &stamp);
                 Ok(made)
-            });
-            async move { make.await.unwrap_or(Err(Aborted)) }
+            };
+            async move {
+                let _permit = at_work.acquire().await.map_err(|_| Aborted)?;
+                // Heavy tiles take milliseconds: not on a thread that others wait for.
+                runtime.spawn_blocking(make).await.unwrap_or(Err(Aborted))
+            }
         };
         match self.flights.join((key, xxh3_64(&etag)), || kept().map(Ok), load) {
             Joined::Ready(found) => found,

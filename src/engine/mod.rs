@@ -14,10 +14,14 @@ mod slot;
 mod stats;
 mod truncation;
 
+use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use futures_util::FutureExt;
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 pub use encodings::tag as entity_tag;
@@ -26,8 +30,8 @@ pub use flight::Timing;
 use log::FailureLog;
 pub use policy::{Control, Policy};
 use published::Published;
-pub use published::Served;
-pub use purge::Purge;
+pub use published::{Pin, Served};
+pub use purge::{Purge, PurgeError};
 pub use stats::{LayerState, Stats};
 
 pub use crate::cache::Swept;
@@ -57,6 +61,8 @@ pub struct Answer {
     pub origin: Origin,
     /// Its time is over, or what it shows was purged while it was made: nobody should keep it.
     pub is_stale: bool,
+    /// The generation of what it shows, from before it was read.
+    pub read: u64,
 }
 
 /// Where an answer came from.
@@ -89,6 +95,8 @@ pub struct Engine {
     published: ArcSwap<Published>,
     cache: Arc<TileCache>,
     generations: Arc<Generations>,
+    /// Digests of the definitions that layers have had, by id.
+    definitions: Mutex<HashMap<String, HashSet<u128>>>,
     /// By key and by the generation of what is read: who comes after a purge doesn't join a read
     /// that began before it.
     flights: SingleFlight<(Key, u64), Loaded>,
@@ -116,11 +124,13 @@ impl Engine {
         let budget = settings.cache.memory.as_u64();
         let generations = Arc::<Generations>::default();
         let defaults = Self::default_lifetimes(&settings.cache);
-        let nothing = Published::new(Catalog::default(), defaults, generations.clone(), &metrics);
+        let (catalog, of_all) = (Catalog::default(), generations.clone());
+        let nothing = Published::new(catalog, None, defaults, of_all, &metrics);
         Self {
             published: ArcSwap::from_pointee(nothing),
             cache: Arc::new(TileCache::new(budget, metrics.clone())),
             generations,
+            definitions: Mutex::default(),
             flights: SingleFlight::new(runtime.clone()),
             failures: Arc::new(Failures::new(settings.cache.error_ttl)),
             encodings: encodings::Flights::new(runtime.clone(), metrics.cache_encoded.clone()),
@@ -153,12 +163,14 @@ impl Engine {
     /// Publishes another catalogue. Tiles of unchanged layers stay in the cache; those of layers
     /// with another data version are purged first.
     pub fn publish(&self, catalog: Catalog) {
-        self.purge_changed(&catalog);
+        self.prepare(&catalog);
         let defaults = Self::default_lifetimes(&self.settings.cache);
         let generations = self.generations.clone();
-        let next = Published::new(catalog, defaults, generations, &self.metrics);
+        let before = self.published.load();
+        let next = Published::new(catalog, Some(&before), defaults, generations, &self.metrics);
+        drop(before);
         self.published.store(Arc::new(next));
-        self.generations.tidy();
+        self.tidy();
     }
 
     fn default_lifetimes(settings: &cache::Settings) -> Lifetimes {
@@ -182,10 +194,11 @@ impl Engine {
 
     /// The tile from memory, if it is there and its time isn't over.
     pub fn hit(&self, served: &Served, coord: TileCoord, now: Instant) -> Option<Answer> {
+        let read = served.members.generation();
         let found = self.cache.get(&served.key(coord), now)?;
         let Age::Fresh(_) = found.age else { return None };
         self.metrics.cache_hits.inc();
-        Some(Answer { tile: found.tile, origin: Origin::Hit, is_stale: false })
+        Some(Answer { tile: found.tile, origin: Origin::Hit, is_stale: false, read })
     }
 
     /// The tile from memory, or made now.
@@ -198,25 +211,31 @@ impl Engine {
         coord: TileCoord,
     ) -> Result<Answer, Arc<TileError>> {
         let key = served.key(coord);
+        // Before memory is asked: what it has may be purged while a new one is made.
+        let read = served.members.generation();
         let old = match self.remembered(served, coord, key) {
             Remembered::Usable(answer) => return Ok(answer),
             Remembered::Old(tile, over) => Some((tile, over)),
             Remembered::Nothing => None,
         };
-        match self.made(served, coord, key).await {
+        match self.made(served, coord, key, old.is_some()).await {
             Ok(answer) => Ok(answer),
-            Err(error) => old.map(|(tile, over)| self.stale(tile, over)).ok_or(error),
+            Err(error) => old
+                .filter(|_| served.is_current(read))
+                .map(|(tile, over)| self.stale(tile, over, read))
+                .ok_or(error),
         }
     }
 
     /// What memory has. A tile whose time is over is served for a while, and a new one made.
     fn remembered(&self, served: &Arc<Served>, coord: TileCoord, key: Key) -> Remembered {
+        let read = served.members.generation();
         let Some(found) = self.cache.get(&key, Instant::now()) else { return Remembered::Nothing };
         let over = match found.age {
             Age::Fresh(_) => {
                 self.metrics.cache_hits.inc();
                 let (tile, origin) = (found.tile, Origin::Hit);
-                return Remembered::Usable(Answer { tile, origin, is_stale: false });
+                return Remembered::Usable(Answer { tile, origin, is_stale: false, read });
             }
             Age::Stale(over) => over,
         };
@@ -226,7 +245,7 @@ impl Engine {
                 // It runs without anyone who waits; that it is under way already is as good.
                 drop(self.join(served, coord, key));
             }
-            return Remembered::Usable(self.stale(found.tile, over));
+            return Remembered::Usable(self.stale(found.tile, over, read));
         }
         match over <= lifetimes.stale_if_error {
             true => Remembered::Old(found.tile, over),
@@ -234,28 +253,31 @@ impl Engine {
         }
     }
 
-    fn stale(&self, tile: CachedTile, over: Duration) -> Answer {
+    fn stale(&self, tile: CachedTile, over: Duration, read: u64) -> Answer {
         self.metrics.cache_stale.inc();
-        Answer { tile, origin: Origin::Stale(over), is_stale: true }
+        Answer { tile, origin: Origin::Stale(over), is_stale: true, read }
     }
 
-    /// The tile, made for this request or for another one at the same time.
+    /// The tile, made for this request or for another one at the same time. With another one `at_hand`
+    /// nobody waits for what failed a moment ago.
     async fn made(
         &self,
         served: &Arc<Served>,
         coord: TileCoord,
         key: Key,
+        at_hand: bool,
     ) -> Result<Answer, Arc<TileError>> {
         if let Some(error) = self.failures.recent(&key)
-            && error.kind() == TileErrorKind::Unavailable
+            && (at_hand || error.kind() == TileErrorKind::Unavailable)
         {
             return Err(error);
         }
+        let read = served.members.generation();
         let ticket = match self.join(served, coord, key) {
             Joined::Ready(made) => {
                 self.metrics.cache_hits.inc();
                 let tile = made?.tile;
-                return Ok(Answer { tile, origin: Origin::Hit, is_stale: false });
+                return Ok(Answer { tile, origin: Origin::Hit, is_stale: false, read });
             }
             Joined::Waiting(ticket) => ticket,
         };
@@ -267,7 +289,7 @@ impl Engine {
         let Made { tile, timing, kept } = made;
         let stored = kept == Kept::Yes;
         let origin = if leader { Origin::Miss { timing, stored } } else { Origin::Collapsed };
-        Ok(Answer { tile, origin, is_stale: kept == Kept::Outdated })
+        Ok(Answer { tile, origin, is_stale: kept == Kept::Outdated, read })
     }
 
     /// Joins the flight that makes the tile, or starts it.
@@ -300,7 +322,9 @@ impl Engine {
         let failures = self.failures.clone();
         async move {
             let counters = |layer: &str| published.counters.get(layer).cloned();
-            let made = flight::make(&served.tileset, coord, timeout, &metrics, counters).await;
+            let making = flight::make(&served.tileset, coord, timeout, &metrics, counters);
+            let made = AssertUnwindSafe(making).catch_unwind().await;
+            let made = made.unwrap_or_else(|_| Err(TileError::aborted()));
             // Logged once for each tile, not for each request that waits for it.
             let (tile, timing) = made.map_err(|error| {
                 log.failed(&served.tileset.id, coord, &error);
@@ -308,10 +332,7 @@ impl Engine {
                 failures.insert(key, error.clone());
                 error
             })?;
-            let kept = match ttl.is_zero() {
-                true => Kept::No,
-                false => cache.insert(key, tile.clone(), ttl, &stamp),
-            };
+            let kept = cache.insert(key, tile.clone(), ttl, &stamp);
             Ok(Made { tile, timing, kept })
         }
     }
@@ -324,9 +345,10 @@ impl Engine {
         &self,
         served: &Arc<Served>,
         coord: TileCoord,
-        tile: &CachedTile,
+        answer: &Answer,
         encoding: Encoding,
     ) -> Result<CachedTile, Arc<TileError>> {
+        let Answer { tile, read, .. } = answer;
         if encoding == Encoding::Gzip || tile.is_empty() {
             return Ok(tile.clone());
         }
@@ -334,7 +356,7 @@ impl Engine {
             tile,
             encoding,
             key: served.key(coord).encoded(encoding),
-            stamp: Stamp::now(&served.members),
+            stamp: Stamp::at(&served.members, *read),
             ttl: served.policy(coord.z()).lifetimes.ttl,
         };
         let made = self.encodings.get(&self.cache, &self.runtime, wanted).await;

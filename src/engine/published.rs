@@ -11,8 +11,8 @@ use percent_encoding::{CONTROLS, utf8_percent_encode};
 
 use super::policy::Policy;
 use super::slot::Slot;
-use crate::cache::{Generations, Key, Members};
-use crate::catalog::{Catalog, Lifetimes, LookupError, Tileset};
+use crate::cache::{Generations, Key, Member, Members};
+use crate::catalog::{Catalog, Layer, Lifetimes, LookupError, Tileset};
 use crate::metrics::{LayerMetrics, Metrics};
 use crate::tile::{MAX_ZOOM, TileCoord};
 
@@ -35,10 +35,31 @@ pub struct Served {
     policies: Box<[Arc<Policy>]>,
 }
 
+/// What a version in a URL says of the tiles under it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pin {
+    /// Nothing: there is none, or it doesn't tell of the rows.
+    None,
+    /// They never change.
+    Forever,
+    /// They are those of another version: one that is over, or one that another server knows of
+    /// already. A shared cache must not keep what this server has now under that name.
+    Other,
+}
+
 impl Served {
-    fn new(tileset: Arc<Tileset>, generations: &Generations, policies: &mut Policies) -> Self {
-        let layers = tileset.members.iter().map(|layer| layer.identity);
-        let members = generations.members(layers, tileset.margin());
+    /// `before` is what was served under the name; tiles in memory hold its list of members.
+    fn new(
+        tileset: Arc<Tileset>,
+        before: Option<&Served>,
+        generations: &Generations,
+        policies: &mut Policies,
+    ) -> Self {
+        let same = before.filter(|before| before.tileset.identity == tileset.identity);
+        let members = match same {
+            Some(before) => before.members.clone(),
+            None => generations.members(tileset.members.iter().map(|layer| member(layer))),
+        };
         let tags = tags(&tileset);
         Self {
             version: tileset.version(),
@@ -57,15 +78,28 @@ impl Served {
         &self.policies[usize::from(z.min(MAX_ZOOM))]
     }
 
-    /// Whether a URL with the version `v` names tiles that never change: the version tells of the
-    /// rows too, and it is the one that is served.
-    pub fn is_pinned(&self, v: &str) -> bool {
-        self.is_versioned && v == self.version
+    /// What a URL with the version `v` says of its tiles.
+    pub fn pin(&self, v: &str) -> Pin {
+        match (self.is_versioned, v == self.version) {
+            (true, true) => Pin::Forever,
+            (true, false) if !v.is_empty() => Pin::Other,
+            _ => Pin::None,
+        }
+    }
+
+    /// Whether nothing of what the tileset shows was purged since `read`, a generation of before.
+    pub fn is_current(&self, read: u64) -> bool {
+        self.members.generation() == read
     }
 
     pub(super) fn key(&self, coord: TileCoord) -> Key {
         Key::new(self.tileset.identity, coord, self.tileset.ad_hoc)
     }
+}
+
+fn member(layer: &Layer) -> Member {
+    let margin = layer.spec.buffer as f32 / layer.spec.extent.max(1) as f32;
+    Member { layer: layer.identity, margin, zooms: [layer.min_zoom, layer.max_zoom] }
 }
 
 /// The tileset's name, unless it is but a list of layers, and those of its layers. Ids have no
@@ -103,7 +137,7 @@ pub(super) struct Published {
     pub(super) catalog: Arc<Catalog>,
     /// By layer id.
     pub(super) counters: HashMap<String, LayerMetrics>,
-    defaults: Lifetimes,
+    policies: Mutex<Policies>,
     generations: Arc<Generations>,
     /// By all names of which each has one.
     named: HashMap<String, Arc<Served>>,
@@ -114,6 +148,7 @@ pub(super) struct Published {
 impl Published {
     pub(super) fn new(
         catalog: Catalog,
+        before: Option<&Published>,
         defaults: Lifetimes,
         generations: Arc<Generations>,
         metrics: &Metrics,
@@ -124,7 +159,9 @@ impl Published {
         let mut policies = Policies { defaults, known: HashMap::new() };
         let mut named: HashMap<String, Arc<Served>> = HashMap::new();
         for tileset in catalog.tilesets() {
-            let served = Served::new(tileset.clone(), &generations, &mut policies);
+            let before = before.and_then(|before| before.named.get(&tileset.id));
+            let before = before.map(Arc::as_ref);
+            let served = Served::new(tileset.clone(), before, &generations, &mut policies);
             named.insert(tileset.id.clone(), Arc::new(served));
         }
         for (alias, tileset) in catalog.aliases() {
@@ -133,7 +170,8 @@ impl Published {
             }
         }
         let (catalog, ad_hoc) = (Arc::new(catalog), Mutex::new(LruCache::new(AD_HOC)));
-        Self { catalog, counters, defaults, generations, named, ad_hoc }
+        let policies = Mutex::new(policies);
+        Self { catalog, counters, policies, generations, named, ad_hoc }
     }
 
     /// The tileset that a URL's first segment names.
@@ -142,8 +180,9 @@ impl Published {
             return Ok(served);
         }
         let tileset = self.catalog.lookup(name)?;
-        let mut policies = Policies { defaults: self.defaults, known: HashMap::new() };
-        let served = Arc::new(Served::new(tileset, &self.generations, &mut policies));
+        let mut policies = self.policies.lock();
+        let served = Arc::new(Served::new(tileset, None, &self.generations, &mut policies));
+        drop(policies);
         self.ad_hoc.lock().put(name.into(), served.clone());
         Ok(served)
     }

@@ -1,14 +1,15 @@
 //! Purges: what was read before is served no more.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 
 use geo::Rect;
+use thiserror::Error;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::Engine;
 use crate::cache::{Key, Members, Swept};
-use crate::catalog::{Catalog, Layer, LookupError};
+use crate::catalog::{Catalog, LookupError};
 use crate::tile::mercator::project;
 use crate::tile::{MAX_ZOOM, TileCoord};
 
@@ -29,19 +30,26 @@ impl Default for Purge {
     }
 }
 
+/// Why nothing, or not all, was purged.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PurgeError {
+    #[error("there is no layer or tileset {0:?}")]
+    Unknown(String),
+    #[error(transparent)]
+    Lookup(LookupError),
+    /// The sweep panicked, or the server is stopping.
+    #[error("the purge did not come to its end")]
+    Aborted,
+}
+
 impl Engine {
     /// Drops the tiles that show the layers, in every tileset, where their buffered squares touch
     /// the box. What is being read now is not kept.
     ///
     /// # Errors
-    /// There is no such layer; nothing is purged then.
-    pub async fn purge(&self, purge: Purge) -> Result<Swept, LookupError> {
-        let layers = match &purge.layer {
-            Some(name) => {
-                Some(self.lookup(name)?.tileset.members.iter().map(|l| l.identity).collect())
-            }
-            None => None,
-        };
+    /// There is no such layer; nothing is purged then. Or the purge was aborted.
+    pub async fn purge(&self, purge: Purge) -> Result<Swept, PurgeError> {
+        let layers = purge.layer.as_deref().map(|name| self.identities(name)).transpose()?;
         let Self { cache, generations, .. } = self;
         let (cache, generations) = (cache.clone(), generations.clone());
         let sweep = move || {
@@ -53,36 +61,60 @@ impl Engine {
             cache.sweep(|key, members| covers.covers(key, members))
         };
         // A large cache takes a while: not on a worker that answers hits.
-        Ok(self.runtime.spawn_blocking(sweep).await.unwrap_or_default())
+        self.runtime.spawn_blocking(sweep).await.map_err(|_| PurgeError::Aborted)
     }
 
-    /// Purges the layers whose rows are others in `next`, by what their data versions say.
-    pub(super) fn purge_changed(&self, next: &Catalog) {
-        let now = self.published.load();
-        let layers = |catalog: &Catalog| {
-            let members = catalog.tilesets().flat_map(|tileset| tileset.members.clone());
-            members.collect::<Vec<_>>()
+    /// All definitions that the layers of this name have had, as far as there may be tiles of
+    /// them. A layer that is disabled now has had some too.
+    fn identities(&self, name: &str) -> Result<HashSet<u128>, PurgeError> {
+        let published = self.published.load();
+        let ids: Vec<String> = match published.lookup(name) {
+            Ok(served) => served.tileset.members.iter().map(|layer| layer.id.clone()).collect(),
+            Err(LookupError::Disabled(_)) => vec![name.to_owned()],
+            Err(LookupError::Unknown(name)) => return Err(PurgeError::Unknown(name)),
+            Err(error) => return Err(PurgeError::Lookup(error)),
         };
-        let before: HashMap<u128, Option<String>> = layers(&now.catalog)
-            .into_iter()
-            .map(|layer| (layer.identity, layer.data_version.clone()))
-            .collect();
-        let is_other = |layer: &Arc<Layer>| {
-            let before = before.get(&layer.identity);
-            layer.data_version.is_some() && before.is_some_and(|old| *old != layer.data_version)
-        };
-        let changed: HashSet<u128> =
-            layers(next).iter().filter(|l| is_other(l)).map(|layer| layer.identity).collect();
+        let definitions = self.definitions.lock();
+        Ok(ids.iter().filter_map(|id| definitions.get(id)).flatten().copied().collect())
+    }
+
+    /// Purges the layers whose rows are others in `next`, by what their data versions say, and
+    /// notes the definitions of all.
+    pub(super) fn prepare(&self, next: &Catalog) {
+        let mut changed = HashSet::new();
+        let mut definitions = self.definitions.lock();
+        for layer in next.tilesets().flat_map(|tileset| &tileset.members) {
+            definitions.entry(layer.id.clone()).or_default().insert(layer.identity);
+            let version = layer.data_version.as_deref();
+            if version.is_some_and(|v| self.generations.is_new_version(layer.identity, v)) {
+                changed.insert(layer.identity);
+            }
+        }
+        drop(definitions);
         if !changed.is_empty() {
             changed.iter().for_each(|layer| self.generations.of(*layer).advance());
-            self.cache.sweep(|_, members| changed.iter().any(|layer| members.contains(*layer)));
+            let is_changed = |members: &Members| changed.iter().any(|one| members.contains(*one));
+            let sweep = || self.cache.sweep(|_, members| is_changed(members));
+            match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+                Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(sweep),
+                _ => sweep(),
+            };
         }
+    }
+
+    /// Forgets the definitions of which there are no tiles any more.
+    pub(super) fn tidy(&self) {
+        let is_known = self.generations.tidy();
+        self.definitions.lock().retain(|_, definitions| {
+            definitions.retain(|definition| is_known(*definition));
+            !definitions.is_empty()
+        });
     }
 }
 
 /// Which tiles a purge covers.
 struct Covers {
-    layers: Option<Vec<u128>>,
+    layers: Option<HashSet<u128>>,
     /// In Web Mercator metres; everywhere when absent.
     boxes: Option<Vec<Rect<f64>>>,
     zooms: RangeInclusive<u8>,
@@ -90,10 +122,11 @@ struct Covers {
 
 impl Covers {
     fn covers(&self, key: &Key, members: &Members) -> bool {
-        let of_layers = |layers: &Vec<u128>| layers.iter().any(|layer| members.contains(*layer));
-        self.zooms.contains(&key.tile().z())
-            && self.layers.as_ref().is_none_or(of_layers)
-            && self.boxes.as_ref().is_none_or(|boxes| touches(key.tile(), members.margin(), boxes))
+        let z = key.tile().z();
+        let wanted = |layer| self.layers.as_ref().is_none_or(|layers| layers.contains(&layer));
+        let Some(margin) = members.reach(z, wanted) else { return false };
+        self.zooms.contains(&z)
+            && self.boxes.as_ref().is_none_or(|boxes| touches(key.tile(), margin, boxes))
     }
 }
 
@@ -120,10 +153,13 @@ fn boxes(bbox: Option<[f64; 4]>) -> Option<Vec<Rect<f64>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cache::Generations;
+    use crate::cache::{Generations, Member};
 
     fn covered(purge: Purge, layers: Option<Vec<u128>>, z: u8) -> Vec<(u32, u32)> {
-        let members = Generations::default().members([1, 2], 64.0 / 4096.0);
+        let member = |(layer, margin)| Member { layer, margin, zooms: [0, 24] };
+        let members = [(1, 0.0), (2, 64.0 / 4096.0)].map(member);
+        let members = Generations::default().members(members);
+        let layers = layers.map(HashSet::from_iter);
         let covers = Covers { layers, boxes: boxes(purge.bbox), zooms: purge.zooms };
         let all = (0..1 << z).flat_map(|x| (0..1 << z).map(move |y| (x, y)));
         let key = |(x, y): &(u32, u32)| Key::new(1, TileCoord::new(z, *x, *y).unwrap(), false);
@@ -136,6 +172,11 @@ mod tests {
         assert_eq!(covered(purge([10.0, 10.0, 20.0, 20.0]), None, 2), [(2, 1)]);
         // Just inside the buffer of the tile to the west.
         assert_eq!(covered(purge([1.0, 10.0, 20.0, 20.0]), None, 2), [(1, 1), (2, 1)]);
+        assert_eq!(
+            covered(purge([1.0, 10.0, 20.0, 20.0]), Some(vec![1]), 2),
+            [(2, 1)],
+            "the other layer's buffer doesn't count"
+        );
         assert_eq!(covered(purge([-180.0, -90.0, 180.0, 90.0]), None, 1).len(), 4);
         assert_eq!(covered(purge([170.0, 10.0, -170.0, 20.0]), None, 2), [(0, 1), (3, 1)]);
     }

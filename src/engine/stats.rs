@@ -31,7 +31,7 @@ pub struct LayerState {
     /// As in `?v=`.
     pub version: String,
     pub data_version: Option<String>,
-    /// How often it was purged since the start.
+    /// How often what was read of it became invalid: by purges and by new data versions.
     pub generation: u64,
 }
 

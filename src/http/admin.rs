@@ -4,24 +4,26 @@
 //! POST needs `Content-Type: application/json` and no `Origin`: a page can't send the one across
 //! origins without a preflight, which is never answered, and can't leave out the other.
 
+use std::net::IpAddr;
+
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, ORIGIN, WWW_AUTHENTICATE,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderMap, ORIGIN, WWW_AUTHENTICATE,
 };
+use actix_web::http::uri::Authority;
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Error, HttpResponse, ResponseError, body};
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
 use tracing::info;
 
 use super::State;
 use super::error::Problem;
 use super::router::{metrics, nothing_here};
-use crate::catalog::LookupError;
-use crate::engine::{Purge, Swept};
+use crate::engine::{Purge, PurgeError, Swept};
 use crate::tile::MAX_ZOOM;
 
 /// Longest body of a request.
@@ -68,6 +70,10 @@ fn refusal(method: &Method, headers: &HeaderMap, token: Option<&str>) -> Option<
             return Some(problem.and_header(WWW_AUTHENTICATE, "Bearer"));
         }
     }
+    if token.is_none() && !is_by_address(headers) {
+        let detail = "without an admin_token this is asked for by IP address or as localhost";
+        return Some(Problem::with_status(StatusCode::FORBIDDEN, detail));
+    }
     if method != Method::POST {
         return None;
     }
@@ -83,18 +89,38 @@ fn refusal(method: &Method, headers: &HeaderMap, token: Option<&str>) -> Option<
     })
 }
 
+/// Whether the request's `Host` is no name that somebody could have made an address of ours
+/// (DNS rebinding).
+fn is_by_address(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else { return true };
+    let authority = host.parse::<Authority>();
+    let name = authority.as_ref().map_or("", |authority| authority.host());
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok()
+}
+
 /// Takes as long wherever the two differ.
 fn same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
 }
 
-/// What `POST /purge` takes.
+/// What `POST /purge` takes. What is there has a value: `null`, as of a variable that isn't set,
+/// must not mean all of them.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PurgeRequest {
+    #[serde(default, deserialize_with = "present")]
     layer: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     bbox: Option<[f64; 4]>,
+    #[serde(default, deserialize_with = "present")]
     zooms: Option<[u8; 2]>,
+}
+
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    value: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
 }
 
 const EXPECTED: &str = "expected a JSON object of any of \"layer\": a layer or tileset, \
@@ -103,12 +129,14 @@ const EXPECTED: &str = "expected a JSON object of any of \"layer\": a layer or t
 
 impl PurgeRequest {
     fn read(body: &[u8]) -> Result<Self, Problem> {
-        let value: serde_json::Value = serde_json::from_slice(body).map_err(wrong)?;
         // Serde would take a list for a struct.
-        if !value.is_object() {
-            return Err(wrong("not an object"));
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return Err(wrong("not a JSON object"));
         }
-        serde_path_to_error::deserialize(value).map_err(wrong)
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let read = serde_path_to_error::deserialize(&mut json).map_err(wrong)?;
+        json.end().map_err(wrong)?;
+        Ok(read)
     }
 
     fn checked(self) -> Result<Purge, Problem> {
@@ -134,14 +162,16 @@ fn wrong(what: impl std::fmt::Display) -> Problem {
 }
 
 /// `POST /purge`.
-async fn purge(state: web::Data<State>, body: Bytes) -> Result<HttpResponse, Problem> {
+async fn purge(
+    state: web::Data<State>,
+    body: Result<Bytes, Error>,
+) -> Result<HttpResponse, Problem> {
+    let body = body.map_err(|error| wrong(format!("the body can't be read: {error}")))?;
     let purge = PurgeRequest::read(&body)?.checked()?;
-    let Swept { tiles, bytes } = state.engine.purge(purge.clone()).await.map_err(|error| {
-        let name = purge.layer.as_deref().unwrap_or_default();
-        match error {
-            LookupError::Unknown(_) => wrong(format!("layer: there is no {name:?}")),
-            error => wrong(format!("layer: {error}")),
-        }
+    let purged = state.engine.purge(purge.clone()).await;
+    let Swept { tiles, bytes } = purged.map_err(|error| match error {
+        PurgeError::Aborted => Problem::internal("the purge didn't come to its end: try again"),
+        error => wrong(format!("layer: {error}")),
     })?;
     let layer = purge.layer.as_deref().unwrap_or("all");
     info!(layer, bbox = ?purge.bbox, zooms = ?purge.zooms, tiles, bytes, "purged");
@@ -160,7 +190,7 @@ async fn stats(state: web::Data<State>) -> HttpResponse {
             let state = json!({
                 "version": layer.version,
                 "data_version": layer.data_version,
-                "purges": layer.generation,
+                "generation": layer.generation,
             });
             (layer.id, state)
         })
@@ -213,8 +243,13 @@ mod tests {
     #[test]
     fn a_wrong_purge_is_told_what_was_expected() {
         for (body, what) in [
-            ("", "EOF while parsing"),
-            ("[]", "not an object"),
+            ("", "not a JSON object"),
+            ("[]", "not a JSON object"),
+            ("{", "EOF while parsing"),
+            ("{} {}", "trailing characters"),
+            (r#"{"layer": null}"#, "null"),
+            (r#"{"bbox": null}"#, "null"),
+            (r#"{"layer": "a", "layer": "b"}"#, "duplicate field"),
             (r#"{"layers": "roads"}"#, "unknown field `layers`"),
             (r#"{"bbox": [1, 2, 3]}"#, "bbox"),
             (r#"{"bbox": "1,2,3,4"}"#, "bbox"),
@@ -243,7 +278,18 @@ mod tests {
         };
         assert_eq!(status(&headers, None), Some(415));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-        assert_eq!(status(&headers, None), None);
+        for (host, right) in [
+            ("127.0.0.1:3001", true),
+            ("[::1]:3001", true),
+            ("localhost", true),
+            ("evil.example:3001", false),
+            ("127.0.0.1.evil.example", false),
+            ("", false),
+        ] {
+            headers.insert(HOST, HeaderValue::from_static(host));
+            assert_eq!(status(&headers, None).is_none(), right, "{host}");
+        }
+        headers.insert(HOST, HeaderValue::from_static("tiles.internal:3001"));
         assert_eq!(status(&headers, Some("secret")), Some(401));
         for (given, right) in [
             ("Bearer secret", true),

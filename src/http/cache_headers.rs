@@ -71,7 +71,9 @@ fn value(bytes: &Bytes) -> HeaderValue {
 fn cache_status(origin: Origin) -> HeaderValue {
     HeaderValue::from_static(match origin {
         Origin::Hit => "tesela; hit",
-        Origin::Stale(over) => return header(format!("tesela; hit; ttl=-{}", over.as_secs())),
+        Origin::Stale(over) => {
+            return header(format!("tesela; hit; ttl=-{}", over.as_secs().max(1)));
+        }
         Origin::Miss { stored: true, .. } => "tesela; fwd=uri-miss; stored",
         Origin::Miss { stored: false, .. } => "tesela; fwd=uri-miss",
         Origin::Collapsed => "tesela; fwd=uri-miss; collapsed",

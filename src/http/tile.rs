@@ -15,7 +15,7 @@ use super::error::Problem;
 use super::negotiate::encoding;
 use super::router::tile_segments;
 use crate::catalog::Tileset;
-use crate::engine::{Answer, Control, Origin, Served, TileError, entity_tag};
+use crate::engine::{Answer, Control, Origin, Pin, Served, TileError, entity_tag};
 use crate::metrics::Outcome;
 use crate::tile::{Encoding, TileCoord};
 
@@ -81,12 +81,14 @@ async fn answer(
     let answer = engine.tile(&served, coord).await.map_err(problem)?;
     let encoding = encoding(request.headers(), &engine.cache_settings().encodings);
     let etag = entity_tag(&answer.tile.etag(), encoding);
-    let reply = Reply { request, state, served: &served, coord, answer, etag };
+    let mut reply = Reply { request, state, served: &served, coord, answer, etag };
     if let Some(done) = reply.without_body() {
         return Ok(done);
     }
-    let tile = engine.encoded(&served, coord, &reply.answer.tile, encoding).await;
-    Ok(reply.with_body(encoding, tile.map_err(problem)?.body()))
+    let tile = engine.encoded(&served, coord, &reply.answer, encoding).await.map_err(problem)?;
+    // That took a while, in which it may have been purged.
+    reply.answer.is_stale |= !served.is_current(reply.answer.read);
+    Ok(reply.with_body(encoding, tile.body()))
 }
 
 /// An answer on its way to the client.
@@ -139,7 +141,7 @@ impl Reply<'_> {
     }
 }
 
-/// What caches are told. Any `?v=` but that of what is served now counts as none.
+/// What caches are told.
 fn control<'a>(
     request: &HttpRequest,
     served: &'a Served,
@@ -147,11 +149,12 @@ fn control<'a>(
     answer: &Answer,
 ) -> &'a Control {
     let policy = served.policy(coord.z());
-    let v = || request.query_string().split('&').find_map(|pair| pair.strip_prefix("v="));
-    match answer.is_stale {
-        true => &policy.stale,
-        false if v().is_some_and(|v| served.is_pinned(v)) => &policy.immutable,
-        false => &policy.fresh,
+    let v = request.query_string().split('&').find_map(|pair| pair.strip_prefix("v="));
+    match v.map_or(Pin::None, |v| served.pin(v)) {
+        _ if answer.is_stale => &policy.stale,
+        Pin::Forever => &policy.immutable,
+        Pin::Other => &policy.stale,
+        Pin::None => &policy.fresh,
     }
 }
 

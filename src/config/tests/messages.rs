@@ -78,8 +78,9 @@ fn an_unknown_key_like_no_other_is_only_told_what_can_be_there() {
     let report = report("[cache]\nverbosity = 3\n");
     assert_eq!(
         report,
-        "tesela.toml:2: cache.verbosity: unknown key, expected one of: memory, ttl, max_age, \
-         s_maxage, empty_tile"
+        "tesela.toml:2: cache.verbosity: unknown key, expected one of: memory, ttl, \
+         encodings, max_age, s_maxage, stale_while_revalidate, stale_if_error, error_ttl, \
+         version_interval, empty_tile"
     );
 }
 

@@ -177,7 +177,10 @@ impl PostgisSource {
     pub async fn version(&self, query: &str) -> Result<String, SourceError> {
         let query = query.trim().trim_end_matches(';');
         // On lines of its own, since it may end in a comment.
-        let sql = format!("SELECT version::pg_catalog.text FROM (\n{query}\n) AS asked (version)");
+        let sql = format!(
+            "SELECT version::pg_catalog.text FROM (\n{query}\n) AS asked (version) \
+                           LIMIT 2"
+        );
         let connection = self.checkout().await?;
         let rows = timeout(PATIENCE, connection.client().query_typed(&sql, &[])).await;
         let rows = rows.map_err(|_| self.too_late())?;

@@ -110,6 +110,43 @@ fn a_purge_in_the_middle_neither_joins_nor_keeps_the_old_read() {
 }
 
 #[test]
+fn a_read_that_a_purge_overtakes_is_kept_by_nobody_even_where_nothing_is_kept() {
+    for (cache, layer) in [("[cache]\nmemory = \"0\"", ""), ("", "ttl = \"0s\"")] {
+        let database = switched();
+        let server = serve(&database, cache, &format!("{layer}\ndata_version = \"7\""));
+        let json = server.get("/switched").json();
+        let version = json["tiles"][0].as_str().unwrap().split_once("?v=").unwrap().1.to_owned();
+        database.execute("UPDATE switch SET seconds = 1");
+        let path = format!("/switched/{WORLD}?v={version}");
+        let answer = std::thread::scope(|scope| {
+            let answer = scope.spawn(|| server.request("GET", &path, &[GZIP]));
+            eventually("the query runs", || server.metric("tesela_cache_misses_total") == 1.0);
+            assert_eq!(server.purge(r#"{"layer": "switched"}"#).status, 200);
+            answer.join().unwrap()
+        });
+        let control = answer.header("cache-control");
+        assert_eq!(control, Some("public, max-age=0, s-maxage=10"), "{cache}{layer}");
+    }
+}
+
+#[test]
+fn an_old_tile_that_is_purged_while_a_new_one_fails_does_not_stand_in_for_it() {
+    let database = switched();
+    let layer = "ttl = \"50ms\"\nstale_while_revalidate = \"0s\"";
+    let server = serve(&database, "request_timeout = \"1s\"", layer);
+    assert_eq!(switched_tile(&server).status, 200);
+    std::thread::sleep(Duration::from_millis(100));
+    database.execute("UPDATE switch SET seconds = 5");
+    let answer = std::thread::scope(|scope| {
+        let answer = scope.spawn(|| switched_tile(&server));
+        eventually("the query runs", || server.metric("tesela_cache_misses_total") == 2.0);
+        assert_eq!(server.purge(r#"{"layer": "switched"}"#).json()["tiles"], 1);
+        answer.join().unwrap()
+    });
+    assert_eq!(answer.status, 504);
+}
+
+#[test]
 fn a_database_that_is_down_is_not_asked_by_every_request() {
     let database = switched();
     let server = serve(&database, "[cache]\nerror_ttl = \"2s\"", "");

@@ -27,11 +27,25 @@ fn a_url_with_the_version_of_versioned_data_never_changes() {
     assert_eq!(control(&server, &format!("/switched/{WORLD}?a=b&v={v}")), FOREVER);
     // The same tile, whatever is asked for with it.
     assert_eq!(server.metric("tesela_cache_entries"), 1.0);
-    for other in ["", "?v=", "?v=0123456789abcdef", "?v=7", &format!("?V={v}"), &format!("?w={v}")]
-    {
+    for other in ["", "?v=", &format!("?V={v}"), &format!("?w={v}")] {
         let control = control(&server, &format!("/switched/{WORLD}{other}"));
         assert!(control.starts_with("public, max-age=60, s-maxage=86400, "), "{other}: {control}");
     }
+}
+
+/// It is one that is over, or one that another server knows already: a shared cache that kept this
+/// server's tile under it would show old rows under the new version.
+#[test]
+fn another_version_gets_the_data_of_now_and_is_kept_for_seconds() {
+    let database = switched();
+    let server = serve(&database, "", "data_version = \"7\"");
+    let now = get(&server, &format!("/switched/{WORLD}"));
+    for other in ["0123456789abcdef", "7", "%00", "'"] {
+        let path = format!("/switched/{WORLD}?v={other}");
+        assert_eq!(control(&server, &path), "public, max-age=0, s-maxage=10", "{other}");
+        assert_eq!(get(&server, &path).body, now.body);
+    }
+    assert_eq!(server.metric("tesela_cache_entries"), 1.0);
 }
 
 #[test]
@@ -86,11 +100,40 @@ fn a_version_that_the_database_tells_changes_urls_and_drops_old_tiles() {
     eventually("there is a new version", || version(&server, "switched") != old);
     let answer = get(&server, &path);
     assert_eq!(features(&answer), left, "who has the old URL gets the new data");
-    assert!(answer.header("cache-control").unwrap().starts_with("public, max-age=60,"));
+    assert_eq!(answer.header("cache-control"), Some("public, max-age=0, s-maxage=10"));
     let new = version(&server, "switched");
     assert_eq!(control(&server, &format!("/switched/{WORLD}?v={new}")), FOREVER);
     // A version that can't be told is the last one that could.
     database.execute("DROP TABLE imports");
     eventually("the log says so", || server.log().contains("version_sql"));
     assert_eq!(version(&server, "switched"), new);
+}
+
+#[test]
+fn tiles_from_before_a_layer_was_gone_for_a_while_are_not_those_of_its_new_version() {
+    let database = switched();
+    // A table without a type for its geometry, of which rows have to be looked at.
+    database.execute(
+        "CREATE TABLE untyped (id int PRIMARY KEY, geom geometry);
+         INSERT INTO untyped SELECT id, geom FROM cities;
+         CREATE TABLE imports (version int); INSERT INTO imports VALUES (1)",
+    );
+    let server = Server::configured(&format!(
+        "[server]\nadmin_listen = \"127.0.0.1:0\"\n[cache]\nversion_interval = \"200ms\"\n\
+         [databases.main]\nurl = \"{}\"\n\
+         [layers.untyped]\ntable = \"untyped\"\nversion_sql = \"SELECT version FROM imports\"\n\
+         [layers.gone]\ntable = \"gone\"\n",
+        database.url
+    ));
+    let path = format!("/untyped/{WORLD}");
+    let before = features(&get(&server, &path));
+    // What a purge by name reaches doesn't depend on whether the layer can be served.
+    assert_eq!(server.purge(r#"{"layer": "gone"}"#).status, 200);
+    let old = version(&server, "untyped");
+    database.execute("DELETE FROM untyped WHERE id % 2 = 0; UPDATE imports SET version = 2");
+    eventually("there is a new version", || version(&server, "untyped") != old);
+    let new = version(&server, "untyped");
+    let answer = get(&server, &format!("{path}?v={new}"));
+    assert_eq!(answer.header("cache-control"), Some(FOREVER));
+    assert!(features(&answer) < before);
 }
