@@ -12,6 +12,8 @@ mod published;
 mod purge;
 mod slot;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod truncation;
 
 use std::collections::{HashMap, HashSet};
