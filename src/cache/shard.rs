@@ -28,11 +28,11 @@ const MAX_SHARDS: u64 = 64;
 /// The part of the budget that confined tiles may take.
 const CONFINED: u64 = 5;
 
-/// Bytes that an entry takes besides its tile: the list node (key, entry and two links), its slot
-/// in the hash table (two pointers and a control byte at a load of 7/8 at most, 7/16 right after a
-/// growth), and the reference count that the first clone of a `Bytes` makes.
-const OVERHEAD: usize = NODE + 26 + 24;
-const NODE: usize = size_of::<Key>() + size_of::<Entry>() + 24;
+/// Bytes that an entry takes besides its tile: the list node (key, entry and two links), the
+/// reference count that the first clone of a `Bytes` makes, and its slot in the hash table (17
+/// bytes for each bucket, of which 7/16 to 7/8 are in use, and as much in tables outgrown).
+const OVERHEAD: usize = NODE + 32 + 45;
+const NODE: usize = (size_of::<Key>() + size_of::<Entry>() + 16).next_multiple_of(16);
 
 struct Entry {
     tile: CachedTile,
@@ -41,10 +41,19 @@ struct Entry {
     expires: u64,
 }
 
-/// What the allocator takes for `len` bytes: mimalloc has four sizes to each power of two.
+/// What the allocator takes for `len` bytes. mimalloc has four sizes to each power of two, as many
+/// blocks of one size as fit in a page. Where tiles come and go, a twenty-fourth of the blocks wait for a tile of their size.
 fn allocated(len: usize) -> usize {
-    let step = (len.next_power_of_two() / 8).max(8);
-    len.next_multiple_of(step)
+    let block = len.max(1).next_multiple_of((len.next_power_of_two() / 8).max(16));
+    let page = match block {
+        ..=8_192 => 65_536,
+        ..=131_072 => 524_288,
+        ..=1_048_576 => 4_194_304 - 65_536,
+        // A page of its own.
+        _ => block,
+    };
+    let share = page / (page / block);
+    share + share / 24
 }
 
 /// Tiles in the order of their use, and the bytes that they take.

@@ -3,8 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use actix_web::HttpResponseBuilder;
-use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderName, HeaderValue};
+use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 
 use crate::engine::{Answer, Control, Origin, Served, Timing};
@@ -19,51 +18,46 @@ const TESELA_TRUNCATED: HeaderName = HeaderName::from_static("tesela-truncated")
 
 /// Adds what every answer with or about a tile has: 200, 204 and 304 alike.
 pub fn add(
-    response: &mut HttpResponseBuilder,
+    headers: &mut HeaderMap,
     served: &Served,
     control: &Control,
     answer: &Answer,
-    etag: Bytes,
+    etag: HeaderValue,
 ) {
-    add_control(response, served, control);
-    response.insert_header((CACHE_STATUS, cache_status(answer.origin)));
-    response.insert_header((ETAG, value(&etag)));
-    if let Some(what) = answer.tile.truncated() {
-        response.insert_header((TESELA_TRUNCATED, value(&what)));
-    }
-    if let Origin::Miss { timing, .. } = answer.origin {
-        response.insert_header((SERVER_TIMING, server_timing(timing)));
-    }
-}
-
-/// Adds how long an answer may be kept, and the names under which it can be purged.
-pub fn add_control(response: &mut HttpResponseBuilder, served: &Served, control: &Control) {
     let Control { cache_control, cdn_cache_control, surrogate_control, slot } = control;
     let values = || [cache_control, cdn_cache_control, surrogate_control].map(value);
     let names = [CACHE_CONTROL, CDN_CACHE_CONTROL, SURROGATE_CONTROL];
-    insert_all(response, names, slot.get(values));
-    add_tags(response, served);
+    insert_all(headers, names, slot.get(values));
+    add_tags(headers, served);
+    headers.insert(CACHE_STATUS, cache_status(answer.origin));
+    headers.insert(ETAG, etag);
+    if let Some(what) = answer.tile.truncated() {
+        headers.insert(TESELA_TRUNCATED, value(&what));
+    }
+    if let Origin::Miss { timing, .. } = answer.origin {
+        headers.insert(SERVER_TIMING, server_timing(timing));
+    }
 }
 
 /// Adds the names under which an answer can be purged.
-pub fn add_tags(response: &mut HttpResponseBuilder, served: &Served) {
+pub fn add_tags(headers: &mut HeaderMap, served: &Served) {
     let values = || [&served.surrogate_key, &served.cache_tag].map(value);
-    insert_all(response, [SURROGATE_KEY, CACHE_TAG], served.slot.get(values));
+    insert_all(headers, [SURROGATE_KEY, CACHE_TAG], served.slot.get(values));
 }
 
 /// Values are checked once, when the first answer needs them, and then only counted.
 fn insert_all<const N: usize>(
-    response: &mut HttpResponseBuilder,
+    headers: &mut HeaderMap,
     names: [HeaderName; N],
     values: Option<&[HeaderValue; N]>,
 ) {
     for (name, value) in names.into_iter().zip(values.into_iter().flatten()) {
-        response.insert_header((name, value.clone()));
+        headers.insert(name, value.clone());
     }
 }
 
-/// All values are visible ASCII.
-fn value(bytes: &Bytes) -> HeaderValue {
+/// A value of visible ASCII, as all are.
+pub fn value(bytes: &Bytes) -> HeaderValue {
     HeaderValue::from_maybe_shared(bytes.clone()).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 

@@ -66,11 +66,13 @@ pub fn encoding(headers: &HeaderMap, offered: &[Encoding]) -> Encoding {
 
 /// A coding's name and its weight in thousandths; a malformed weight counts as 0.
 fn parse_item(item: &str) -> (&str, u16) {
-    let mut parts = item.split(';').map(str::trim);
-    let name = parts.next().unwrap_or_default();
-    let weight = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
+    let Some((name, parameters)) = item.split_once(';') else {
+        return (item.trim_ascii(), 1000);
+    };
+    let mut parameters = parameters.split(';').map(str::trim_ascii);
+    let weight = parameters.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
     let quality = weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0_f32));
-    (name, (quality.clamp(0.0, 1.0) * 1000.0) as u16)
+    (name.trim_ascii(), (quality.clamp(0.0, 1.0) * 1000.0) as u16)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use geo::Rect;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -54,18 +54,19 @@ struct VectorLayer<'a> {
 pub fn tilejson(request: &HttpRequest, state: &State, name: &str) -> Result<HttpResponse, Problem> {
     let served = state.engine.lookup(name.strip_suffix(".json").unwrap_or(name))?;
     let base = base_url(request, &state.settings);
-    let mut response = HttpResponse::Ok();
-    response.insert_header((CONTENT_TYPE, "application/json"));
+    let mut response = HttpResponse::Ok().json(describe(&served, &base.url));
+    let headers = response.headers_mut();
     if base.from_request {
         // A shared cache must not hand one client's idea of the host name to another.
-        response.insert_header((CACHE_CONTROL, "private, no-store"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     } else {
         // As short-lived for all as for browsers: it tells of new versions.
         let max_age = served.policy(served.tileset.zooms().0).lifetimes.max_age.as_secs();
-        response.insert_header((CACHE_CONTROL, format!("public, max-age={max_age}")));
-        cache_headers::add_tags(&mut response, &served);
+        let control = format!("public, max-age={max_age}");
+        headers.insert(CACHE_CONTROL, cache_headers::value(&control.into()));
+        cache_headers::add_tags(headers, &served);
     }
-    Ok(response.json(describe(&served, &base.url)))
+    Ok(response)
 }
 
 fn describe<'a>(served: &'a Served, base: &str) -> TileJson<'a> {
