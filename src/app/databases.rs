@@ -18,7 +18,7 @@ use crate::config::Settings;
 use crate::engine::Engine;
 use crate::http::DatabaseHealth;
 use crate::metrics::{Metrics, PoolSample};
-use crate::source::postgis::{PostgisSource, Publish};
+use crate::source::postgis::{Inventory, PostgisSource, Publish, QuerySettings};
 use crate::source::{Deadline, SourceError};
 
 /// How often a database is asked whether it answers.
@@ -42,6 +42,7 @@ struct Entry {
     name: Arc<str>,
     source: Arc<PostgisSource>,
     publish: Option<Publish>,
+    queries: Vec<QuerySettings>,
     versions: Versions,
     status: Mutex<Status>,
 }
@@ -55,6 +56,12 @@ struct Status {
     /// couldn't be looked at.
     read_at: Instant,
     patience: Duration,
+}
+
+/// The queries of the layers that are in `database`.
+fn queries(settings: &Settings, database: &str) -> Vec<QuerySettings> {
+    let here = settings.layers_in(database);
+    here.filter_map(|(id, layer)| layer.query_settings(id)).collect()
 }
 
 impl Databases {
@@ -76,6 +83,7 @@ impl Databases {
                 name: name.as_str().into(),
                 source: Arc::new(PostgisSource::new(name, database)?),
                 publish: database.publish.clone(),
+                queries: queries(settings, name),
                 versions: Versions::new(settings, name),
                 status: Mutex::new(status),
             }))
@@ -243,9 +251,15 @@ impl Entry {
         }
     }
 
+    async fn inventory(&self) -> Result<Inventory, SourceError> {
+        let mut inventory = self.source.inventory(None).await?;
+        self.source.describe(&mut inventory, &self.queries).await?;
+        Ok(inventory)
+    }
+
     /// Reads what the database holds. Returns whether that worked.
     async fn read_tables(&self) -> bool {
-        match self.source.inventory(None).await {
+        match self.inventory().await {
             Ok(inventory) => {
                 let (database, tables) = (&*self.name, inventory.tables.len());
                 info!(database, tables, postgis = inventory.postgis_version, "connected");

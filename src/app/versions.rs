@@ -27,12 +27,8 @@ struct Answer {
 impl Versions {
     /// Those of the layers that are in `database`.
     pub fn new(settings: &Settings, database: &str) -> Self {
-        let only = settings.databases.len() == 1;
-        let is_here = |name: &Option<String>| name.as_deref().map_or(only, |name| name == database);
         let queries = settings
-            .layers
-            .iter()
-            .filter(|(_, layer)| is_here(&layer.database))
+            .layers_in(database)
             .filter_map(|(id, layer)| Some((id.clone(), layer.version_sql.clone()?)))
             .collect();
         Self { queries, answers: Mutex::default() }

@@ -121,9 +121,16 @@ impl Builder<'_> {
             let name = &*database.source.name;
             return Err(Disabled::both(format!("database {name:?} can't be reached")));
         };
-        let table = inventory.find(&settings.table_settings())?;
-        bound.insert(column_id(database, table));
-        let mut layer = layer(id, settings, database, inventory, table)?;
+        let wanted = settings.table_settings(id);
+        let mut layer = if settings.sql.is_some() {
+            let (query, table) = inventory.find_query(id, &wanted)?;
+            let layer_of_query = TableLayer::of_query(inventory, query, table, &wanted)?;
+            layer(id, settings, database, table, layer_of_query)
+        } else {
+            let table = inventory.find(&wanted)?;
+            bound.insert(column_id(database, table));
+            layer(id, settings, database, table, TableLayer::new(inventory, table, &wanted)?)
+        };
         if let Some(version) = self.versions.get(id) {
             layer.data_version = Some(version.clone());
         }
@@ -161,10 +168,12 @@ impl Builder<'_> {
                     table.qualified(),
                     &table.geometry.name,
                 );
-                match layer(&id, &settings, database, inventory, table) {
-                    Ok(layer) => publish(catalog, layer),
+                match TableLayer::new(inventory, table, &settings.table_settings(&id)) {
+                    Ok(prepared) => {
+                        publish(catalog, layer(&id, &settings, database, table, prepared));
+                    }
                     Err(reason) => {
-                        catalog.disabled.insert(id.clone(), reason);
+                        catalog.disabled.insert(id.clone(), reason.into());
                     }
                 }
             }
@@ -267,10 +276,9 @@ fn layer(
     id: &str,
     settings: &LayerSettings,
     database: &Database,
-    inventory: &Inventory,
     table: &SpatialTable,
-) -> Result<Layer, Disabled> {
-    let table_layer = TableLayer::new(inventory, table, &settings.table_settings())?;
+    table_layer: TableLayer,
+) -> Layer {
     let fields = table_layer.columns().iter().map(field).collect();
     let query = SourceLayer::Postgis(table_layer);
     let spec = LayerSpec {
@@ -282,9 +290,9 @@ fn layer(
         levels: settings.levels(),
     };
     let bounds = settings.bounds.map(|[w, s, e, n]| Rect::new((w, s), (e, n))).or(table.bounds);
-    Ok(Layer {
+    Layer {
         id: id.to_owned(),
-        table: table.qualified(),
+        table: if settings.sql.is_some() { "its sql".to_owned() } else { table.qualified() },
         geometry: table.geometry.name.clone(),
         description: settings.description.clone().or_else(|| table.comment.clone()),
         attribution: settings.attribution.clone(),
@@ -301,7 +309,7 @@ fn layer(
         database: database.source.clone(),
         query,
         spec,
-    })
+    }
 }
 
 fn field(column: &Column) -> (String, &'static str) {

@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 use super::Freshness;
-use crate::source::postgis::{Encoder, TableSettings};
+use crate::source::postgis::{Encoder, QuerySettings, TableSettings};
 use crate::tile::{Level, Levels};
 
 /// One `[layers.NAME]`: a table and how it becomes a layer.
@@ -17,7 +17,9 @@ pub struct LayerSettings {
     /// Name under `[databases]`; may be left out when there is only one.
     pub database: Option<String>,
     /// `schema.table` or `table`.
-    pub table: String,
+    pub table: Option<String>,
+    /// A query in place of the table, with `{bbox}` and other tokens.
+    pub sql: Option<String>,
     pub geometry: Option<String>,
     pub srid: Option<i32>,
     pub id: Option<String>,
@@ -130,7 +132,8 @@ impl LayerSettings {
     pub fn for_table(database: &str, table: String, geometry: &str) -> Self {
         Self {
             database: Some(database.to_owned()),
-            table,
+            table: Some(table),
+            sql: None,
             geometry: Some(geometry.to_owned()),
             srid: None,
             id: None,
@@ -172,10 +175,10 @@ impl LayerSettings {
         own.filter(|(_, freshness)| *freshness != Freshness::default()).collect()
     }
 
-    /// The part that the database has to answer for.
-    pub fn table_settings(&self) -> TableSettings {
+    /// The part that the database has to answer for; `id` is the layer's.
+    pub fn table_settings(&self, id: &str) -> TableSettings {
         TableSettings {
-            table: self.table.clone(),
+            table: self.table.clone().unwrap_or_else(|| id.to_owned()),
             geometry: self.geometry.clone(),
             srid: self.srid,
             id: self.id.clone(),
@@ -183,6 +186,12 @@ impl LayerSettings {
             order_by: self.order_by.clone(),
             encoder: self.encoder,
         }
+    }
+
+    /// What the database has to say of the layer's own query, if it has one.
+    pub fn query_settings(&self, id: &str) -> Option<QuerySettings> {
+        let sql = self.sql.clone()?;
+        Some(QuerySettings { layer: id.to_owned(), sql, srid: self.srid })
     }
 
     /// What is left out at each zoom.

@@ -30,6 +30,7 @@ const EXPECTED: &[(&str, &str)] = &[
     ),
     ("databases.*.url", "a postgres:// URL or a key=value connection string"),
     ("databases.*.pool_max", "an integer from 1 to 1000"),
+    ("layers.*.sql", "a query of one geometry and its properties, with {bbox} in it"),
     ("layers.*.srid", "an integer from 1 to 998999"),
     ("layers.*.bounds", "west, south, east, north in degrees, west < east and south < north"),
     ("layers.*.min_zoom", "an integer from 0 to 24"),

@@ -41,6 +41,18 @@ pub struct Settings {
     pub tilesets: BTreeMap<String, catalog::TilesetSettings>,
 }
 
+impl Settings {
+    /// The layers that are in `database`, by id.
+    pub fn layers_in(
+        &self,
+        database: &str,
+    ) -> impl Iterator<Item = (&String, &catalog::LayerSettings)> {
+        let only = self.databases.len() == 1;
+        let is_here = move |name: &Option<String>| name.as_deref().map_or(only, |n| n == database);
+        self.layers.iter().filter(move |(_, layer)| is_here(&layer.database))
+    }
+}
+
 /// The fields of [`Settings`].
 const SECTIONS: [&str; 5] = ["server", "cache", "databases", "layers", "tilesets"];
 

@@ -168,7 +168,8 @@ fn layer(path: &Path, layer: &LayerSettings, document: &mut Document<'_>) {
     }
     layer_database(path, layer, document);
     let texts = [
-        ("table", Some(&layer.table)),
+        ("table", layer.table.as_ref()),
+        ("sql", layer.sql.as_ref()),
         ("geometry", layer.geometry.as_ref()),
         ("id", layer.id.as_ref()),
         ("layer_name", layer.layer_name.as_ref()),
@@ -177,6 +178,14 @@ fn layer(path: &Path, layer: &LayerSettings, document: &mut Document<'_>) {
         if text.is_some_and(|text| text.trim().is_empty()) {
             document.expected(&path.key(key), "a string that isn't empty");
         }
+    }
+    match (&layer.table, &layer.sql) {
+        (Some(_), Some(_)) => document.expected(&path.key("sql"), "table or sql, not both"),
+        (None, None) => {
+            let example = document.example(&path.key("table"));
+            document.report(&path.key("table"), "missing, expected table or sql".into(), example);
+        }
+        _ => {}
     }
     if let Some(srid) = layer.srid {
         require(document, &path.key("srid"), (1..=MAX_SRID).contains(&srid));

@@ -14,6 +14,7 @@ mod lifecycle;
 mod oracle;
 mod oversized;
 mod replay;
+mod sql_layers;
 mod stable;
 mod support;
 mod two_readers;

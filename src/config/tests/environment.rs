@@ -94,7 +94,7 @@ fn a_variable_for_text_is_taken_as_it_is_even_when_it_looks_like_a_number_or_a_d
     {
         let variables = env(&[("TESELA_LAYERS__A__TABLE", value)]);
         let settings = load_from(Some(("t", text)), &variables).unwrap();
-        assert_eq!(settings.layers["a"].table, expected);
+        assert_eq!(settings.layers["a"].table.as_deref(), Some(expected));
     }
 }
 

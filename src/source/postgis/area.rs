@@ -12,7 +12,7 @@ use super::error::{is_transform_failure, is_unknown_system};
 use super::filter::{self, Filter, Trip};
 use super::rows::raw;
 use super::small;
-use super::statement::Values;
+use super::statement::{TileValues, Values};
 use super::table::{System, TableLayer};
 use crate::source::LayerRequest;
 
@@ -36,7 +36,9 @@ impl Area<'_> {
             }
             System::Geography { .. } | System::Transformed { .. } => (Cut::default(), [0.0; 2]),
         };
-        Ok(Values { filter: self.filter().await?, cut, sizes })
+        let filter = self.filter().await?;
+        let tile = TileValues::new(request.tile, &filter);
+        Ok(Values { filter, cut, sizes, tile })
     }
 
     async fn filter(&self) -> Result<Filter, Error> {

@@ -238,7 +238,7 @@ fn kind_of_relation(relkind: &str) -> Relation {
     }
 }
 
-fn kind_of_column(base: u32) -> ColumnKind {
+pub(super) fn kind_of_column(base: u32) -> ColumnKind {
     match Type::from_oid(base) {
         Some(Type::BOOL) => ColumnKind::Bool,
         Some(Type::INT2 | Type::INT4 | Type::INT8) => ColumnKind::Int,
@@ -251,7 +251,7 @@ fn kind_of_column(base: u32) -> ColumnKind {
 
 /// Reads PostGIS' type modifier: `0000 ssss ssss ssss ssss ssss tttt ttzm` in bits, SRID, type
 /// and the two flags for Z and M (liblwgeom.h, `TYPMOD_GET_SRID` and its neighbours).
-fn geometry(name: &str, spatial: &str, typmod: i32, indexed: bool) -> GeometryColumn {
+pub(super) fn geometry(name: &str, spatial: &str, typmod: i32, indexed: bool) -> GeometryColumn {
     const TYPES: [&str; 16] = [
         "GEOMETRY",
         "POINT",

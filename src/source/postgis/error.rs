@@ -89,6 +89,11 @@ pub(super) fn is_disconnected(error: &Error) -> bool {
     error.is_closed() || io
 }
 
+/// The statement took too long, or waited for a lock: it may do better another time.
+pub(super) fn is_interrupted(error: &Error) -> bool {
+    error.code().is_some_and(|code| *code == SqlState::QUERY_CANCELED || is_unavailable(code))
+}
+
 /// The statement was planned for a table that has changed since, or the server forgot it.
 pub(super) fn is_stale_plan(error: &Error) -> bool {
     error.code().is_some_and(|code| matches!(code.code(), "0A000" | "26000"))

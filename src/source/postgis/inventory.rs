@@ -1,8 +1,11 @@
 //! What a database holds that can be published.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use geo::Rect;
+
+use super::mismatch::Mismatch;
+use super::query::Query;
 
 /// The answer to [`PostgisSource::inventory`](super::PostgisSource::inventory).
 #[derive(Clone, Debug, Default)]
@@ -15,12 +18,17 @@ pub struct Inventory {
     pub tables: Vec<SpatialTable>,
     /// Those of `spatial_ref_sys`; empty when it could not be read.
     pub srids: HashSet<i32>,
+    /// The layers' own queries, or why they can't be used.
+    pub queries: BTreeMap<String, Result<Query, Mismatch>>,
 }
 
 impl Inventory {
     /// Some rows could not be looked at: another inventory may know more.
     pub fn is_incomplete(&self) -> bool {
+        let unlooked =
+            |query: &Result<Query, Mismatch>| matches!(query, Err(Mismatch::Unlooked { .. }));
         self.tables.iter().any(|table| table.geometry.unlooked.is_some())
+            || self.queries.values().any(unlooked)
     }
 }
 

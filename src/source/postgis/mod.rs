@@ -18,6 +18,7 @@ mod numeric;
 mod one_by_one;
 mod order;
 mod pool;
+mod query;
 mod rank;
 mod rows;
 mod settings;
@@ -25,6 +26,7 @@ mod small;
 mod sql;
 mod statement;
 mod table;
+mod template;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -36,6 +38,7 @@ pub use mismatch::Mismatch;
 pub use names::parse_table_name;
 pub use order::{OrderBy, parse_order};
 pub use pool::PoolState;
+pub use query::{Query, QuerySettings};
 pub use settings::{DatabaseUrl, Encoder, Publish, Settings, TableSettings};
 pub use table::TableLayer;
 pub use url::{InvalidUrl, Target, TlsMode};
@@ -133,6 +136,27 @@ impl PostgisSource {
             connection.finish(&Ok(()));
         }
         Ok(inventory)
+    }
+
+    /// Adds to an inventory what the layers' own queries give.
+    ///
+    /// # Errors
+    /// The database can't be reached.
+    pub async fn describe(
+        &self,
+        inventory: &mut Inventory,
+        queries: &[QuerySettings],
+    ) -> Result<(), SourceError> {
+        for settings in queries {
+            let connection = self.checkout().await?;
+            let described =
+                query::described(connection.client(), &inventory.postgis_schema, settings);
+            let described = timeout(PATIENCE, described).await.map_err(|_| self.too_late())?;
+            connection.finish(&described);
+            let described = described.map_err(|error| self.classify(&error))?;
+            inventory.queries.insert(settings.layer.clone(), described);
+        }
+        Ok(())
     }
 
     fn without_postgis(&self) -> SourceError {

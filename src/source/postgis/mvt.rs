@@ -97,7 +97,7 @@ impl Mvt {
     ) -> Arc<str> {
         let Self { schema, tags, mercator, placed, feature, from, order, .. } = self;
         let (extent, buffer) = (request.spec.extent, request.spec.buffer);
-        let first = Values::count(filter) + 1;
+        let first = Values::count(filter, &self.from) + 1;
         let number = |index: usize| format!("${}", first + index);
         let corner = |x, y| format!("{schema}.ST_MakePoint({}, {})", number(x), number(y));
         let tile = format!("{schema}.ST_MakeBox2D({}, {})", corner(0, 1), corner(2, 3));
@@ -135,7 +135,7 @@ impl Mvt {
         values: &'a Values,
         numbers: &'a Numbers,
     ) -> Vec<Parameter<'a>> {
-        let mut all = values.of_filter();
+        let mut all = values.of_from(&self.from);
         let numbers_of =
             [numbers.tile.as_slice(), &values.sizes, std::slice::from_ref(&numbers.min_size)];
         all.extend(numbers_of.into_iter().flatten().map(float));

@@ -3,6 +3,7 @@
 use super::TableSettings;
 use super::inventory::{Inventory, SpatialTable};
 use super::mismatch::Mismatch;
+use super::query::Query;
 use super::sql::qualify;
 
 /// Splits `table` or `schema.table` at its dots; a part in double quotes may hold dots and, if
@@ -55,6 +56,24 @@ impl Inventory {
         let Some(columns) = columns else { return Err(self.missing(settings)) };
         one_table(&columns, settings)?;
         geometry_column(&columns, settings)
+    }
+
+    /// The columns of a layer's own query, with the geometry that settings mean.
+    ///
+    /// # Errors
+    /// The query can't be used, or has another number of such columns than one.
+    pub fn find_query(
+        &self,
+        layer: &str,
+        settings: &TableSettings,
+    ) -> Result<(&Query, &SpatialTable), Mismatch> {
+        let Some(query) = self.queries.get(layer) else {
+            let reason = "it has not been described yet".to_owned();
+            return Err(Mismatch::Unlooked { table: layer.to_owned(), reason });
+        };
+        let query = query.as_ref().map_err(Clone::clone)?;
+        let columns: Vec<&SpatialTable> = query.tables.iter().collect();
+        Ok((query, geometry_column(&columns, settings)?))
     }
 
     fn missing(&self, settings: &TableSettings) -> Mismatch {

@@ -46,6 +46,11 @@ impl Key {
         Some(Self { column: quote(&column.name), kind, descending, nulls_first })
     }
 
+    /// The numbers of a query's rows.
+    pub(super) fn of_number(column: &str) -> Self {
+        Self { column: quote(column), kind: Kind::Int, descending: false, nulls_first: false }
+    }
+
     /// The quoted column.
     pub(super) fn column(&self) -> &str {
         &self.column

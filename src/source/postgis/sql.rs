@@ -41,8 +41,10 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 pub(super) struct Shape<'a> {
     /// Schema that PostGIS is installed in.
     pub(super) postgis: &'a str,
-    /// The table, quoted and qualified.
+    /// The table, quoted and qualified; or a query in parentheses.
     pub(super) table: &'a str,
+    /// It is a query, which sees to the tile's area itself.
+    pub(super) queried: bool,
     pub(super) geometry: &'a str,
     pub(super) geography: bool,
     /// Only points, which have no edges.
@@ -169,7 +171,8 @@ impl Shape<'_> {
         let by_size = self.order.is_empty() && !self.points;
         From {
             table: self.table.to_owned(),
-            within: self.within(),
+            queried: self.queried,
+            within: if self.queried { "true".to_owned() } else { self.within() },
             present: format!("{column} IS NOT NULL"),
             not_small: self
                 .keeps_units()
@@ -311,6 +314,7 @@ mod tests {
         let shape = Shape {
             postgis: "gis",
             table: "\"public\".\"t\"",
+            queried: false,
             geometry: "geom",
             geography: false,
             points: false,

@@ -9,6 +9,7 @@ use super::connection::Parameter;
 use super::distant::Cut;
 use super::filter::Filter;
 use super::small::NotSmall;
+use crate::tile::TileCoord;
 
 /// The parts of a layer's queries.
 #[derive(Clone, Debug)]
@@ -23,8 +24,10 @@ pub(super) struct Rows {
 /// Which rows a query is about, and which of them come first.
 #[derive(Clone, Debug)]
 pub(super) struct From {
-    /// Quoted and qualified.
+    /// Quoted and qualified; or a query in parentheses.
     pub(super) table: String,
+    /// It is a query, which takes all parameters there are.
+    pub(super) queried: bool,
     /// All columns that are used, quoted.
     pub(super) columns: String,
     /// The condition on the geometry's index: parameters from `$1`.
@@ -141,11 +144,73 @@ pub(super) struct Values {
     pub(super) cut: Cut,
     /// Sizes that rows must have in either direction, in the table's units, so as not to be small.
     pub(super) sizes: [f64; 2],
+    pub(super) tile: TileValues,
+}
+
+/// What a layer's own query can ask of the tile: `$11` to `$19`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TileValues {
+    z: i32,
+    x: i32,
+    y: i32,
+    /// West, south, east and north in Web Mercator.
+    bounds: [f64; 4],
+    pixel_width: f64,
+    scale_denominator: f64,
+    /// Where rows are wanted from.
+    edges: [f64; 4],
+}
+
+impl TileValues {
+    pub(super) fn new(tile: TileCoord, filter: &Filter) -> Self {
+        /// What rows of any system are within.
+        const EVERYWHERE: [f64; 4] = [-1e300, -1e300, 1e300, 1e300];
+        /// A pixel of 0.28 mm.
+        const PIXEL: f64 = 0.000_28;
+        let bounds = tile.bounds();
+        let (min, max) = (bounds.min(), bounds.max());
+        let whole = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+        let pixel_width = tile.size() / 256.0;
+        Self {
+            z: tile.z().into(),
+            x: whole(tile.x()),
+            y: whole(tile.y()),
+            bounds: [min.x, min.y, max.x, max.y],
+            pixel_width,
+            scale_denominator: pixel_width / PIXEL,
+            edges: match filter {
+                Filter::Envelope(edges) => *edges,
+                _ => EVERYWHERE,
+            },
+        }
+    }
 }
 
 impl Values {
+    /// Values as for the tile of the whole world, with which queries are explained.
+    pub(super) fn of_world() -> Self {
+        let (cut, sizes) = Default::default();
+        let world = TileCoord::new(0, 0, 0).expect("there is one at zoom 0");
+        let filter = Filter::Everything;
+        Self { tile: TileValues::new(world, &filter), filter, cut, sizes }
+    }
+
+    /// All values there are, for a layer's own query.
+    pub(super) fn of_query(&self) -> Vec<Parameter<'_>> {
+        let TileValues { z, x, y, bounds, pixel_width, scale_denominator, edges } = &self.tile;
+        let mut values: Vec<Parameter<'_>> = edges.iter().map(float).collect();
+        values.extend(self.cut.values().map(float));
+        values.extend(self.sizes.iter().map(float));
+        values.extend([z, x, y].map(|number| (number as _, Type::INT4)));
+        values.extend(bounds.iter().chain([pixel_width, scale_denominator]).map(float));
+        values
+    }
+
     /// The values for a query of `rows`.
     pub(super) fn of(&self, rows: &Rows, wanted: Wanted) -> Vec<Parameter<'_>> {
+        if rows.from.queried {
+            return self.of_query();
+        }
         let mut values = self.of_filter();
         if let Filter::Envelope(_) = self.filter
             && (rows.cut || wanted.not_small)
@@ -156,17 +221,23 @@ impl Values {
         values
     }
 
-    /// How many values the filter has.
-    pub(super) fn count(filter: &Filter) -> usize {
+    /// How many values come before those of an encoder.
+    pub(super) fn count(filter: &Filter, from: &From) -> usize {
         match filter {
+            _ if from.queried => 19,
             Filter::Everything | Filter::Nothing => 0,
             Filter::Polygon(_) => 1,
             Filter::Envelope(_) => 4,
         }
     }
 
-    /// The values of the filter alone, with which all others begin.
-    pub(super) fn of_filter(&self) -> Vec<Parameter<'_>> {
+    /// The values that come before those of an encoder.
+    pub(super) fn of_from(&self, from: &From) -> Vec<Parameter<'_>> {
+        if from.queried { self.of_query() } else { self.of_filter() }
+    }
+
+    /// The values of the filter alone.
+    fn of_filter(&self) -> Vec<Parameter<'_>> {
         match &self.filter {
             Filter::Everything | Filter::Nothing => Vec::new(),
             Filter::Polygon(ewkb) => vec![(ewkb, Type::BYTEA)],

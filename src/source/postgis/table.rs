@@ -10,9 +10,11 @@ use super::mismatch::Mismatch;
 use super::mvt::Mvt;
 use super::names::{closest, list, position};
 use super::order::parse_order;
+use super::query::Query;
 use super::rank::Key;
-use super::sql::{Shape, qualify, there_and_back};
+use super::sql::{Shape, qualify, quote, there_and_back, unused_name};
 use super::statement::{Rows, Wanted};
+use super::template::Template;
 use super::{Encoder, TableSettings};
 use crate::tile::Crs;
 
@@ -76,6 +78,28 @@ impl TableLayer {
         table: &SpatialTable,
         settings: &TableSettings,
     ) -> Result<Self, Mismatch> {
+        Self::with(inventory, table, settings, None)
+    }
+
+    /// Prepares the layer's own `query`, which gives the columns of `table`.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn of_query(
+        inventory: &Inventory,
+        query: &Query,
+        table: &SpatialTable,
+        settings: &TableSettings,
+    ) -> Result<Self, Mismatch> {
+        Self::with(inventory, table, settings, Some(&query.template))
+    }
+
+    fn with(
+        inventory: &Inventory,
+        table: &SpatialTable,
+        settings: &TableSettings,
+        template: Option<&Template>,
+    ) -> Result<Self, Mismatch> {
         let srid = srid(table, settings)?;
         let known = srid == 3857 || srid == 4326;
         if !known && !inventory.srids.is_empty() && !inventory.srids.contains(&srid) {
@@ -83,10 +107,19 @@ impl TableLayer {
         }
         let id = id_column(table, settings)?;
         let columns = properties(table, settings, id.as_deref())?;
-        let order = order(table, settings)?;
+        let mut order = order(table, settings)?;
+        let from = match template {
+            None => table.qualified(),
+            Some(template) => {
+                let number = (template.ordered && order.is_empty()).then(|| number_of(table));
+                order.extend(number.as_deref().map(Key::of_number));
+                template.from(&inventory.postgis_schema, srid, number.as_deref())
+            }
+        };
         let shape = Shape {
             postgis: &inventory.postgis_schema,
-            table: &table.qualified(),
+            table: &from,
+            queried: template.is_some(),
             geometry: &table.geometry.name,
             geography: table.geometry.geography,
             points: holds_points_only(&table.geometry),
@@ -104,6 +137,8 @@ impl TableLayer {
         let transform = (!known)
             .then(|| Transform { plain: shape.plain_rows(), some: shape.some_in_degrees() });
         let system = match srid {
+            // A query gets a box, and casts it itself.
+            _ if table.geometry.geography && template.is_some() => System::Degrees,
             srid if table.geometry.geography => System::Geography { srid },
             3857 => System::Mercator,
             4326 => System::Degrees,
@@ -275,6 +310,13 @@ fn order(table: &SpatialTable, settings: &TableSettings) -> Result<Vec<Key>, Mis
         })
     };
     order.iter().map(key).collect()
+}
+
+/// A name for the number of a row that no column has.
+fn number_of(table: &SpatialTable) -> String {
+    let columns = table.columns.iter().map(|column| &column.name).chain(&table.geometries);
+    let taken: Vec<String> = columns.map(|name| quote(name)).collect();
+    unused_name(&taken, "tesela_number")
 }
 
 fn holds_lines_or_polygons_only(geometry: &GeometryColumn) -> bool {

@@ -1,0 +1,404 @@
+//! A layer's own SQL, taken apart at its tokens.
+//!
+//! `{bbox}` and the others count only where SQL would read an expression: not in a string, a
+//! quoted name, a comment or between dollar quotes (PostgreSQL's manual, section 4.1 "Lexical
+//! Structure"). What a token stands for is always a bound parameter.
+
+use std::ops::Range;
+
+use super::sql::quote;
+
+/// What can stand in braces.
+const TOKENS: [(&str, Token); 7] = [
+    ("bbox", Token::Bbox),
+    ("tile_bbox", Token::TileBbox),
+    ("zoom", Token::Zoom),
+    ("x", Token::X),
+    ("y", Token::Y),
+    ("pixel_width", Token::PixelWidth),
+    ("scale_denominator", Token::ScaleDenominator),
+];
+
+/// A value of the tile that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Token {
+    /// The buffered tile, in the layer's system.
+    Bbox,
+    /// The tile itself, in Web Mercator.
+    TileBbox,
+    Zoom,
+    X,
+    Y,
+    /// Metres of Web Mercator to a pixel, of which a tile has 256.
+    PixelWidth,
+    /// With pixels of 0.28 mm (OGC 07-057r7, section 6.1).
+    ScaleDenominator,
+}
+
+/// SQL between tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Token(Token),
+}
+
+/// A query with tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    pieces: Vec<Piece>,
+    /// It ends in an ORDER BY of its own.
+    pub(super) ordered: bool,
+}
+
+impl Template {
+    /// Takes `sql` apart.
+    ///
+    /// # Errors
+    /// What is wrong with it, as far as can be told without the database.
+    pub fn parse(sql: &str) -> Result<Self, String> {
+        let mut scanner = Scanner { sql, at: 0, depth: 0, ordered: false };
+        let mut pieces = Vec::new();
+        let mut start = 0;
+        while let Some(token) = scanner.next_token()? {
+            pieces.push(Piece::Text(sql[start..token.start].to_owned()));
+            pieces.push(Piece::Token(known(&sql[token.start + 1..token.end - 1])?));
+            start = token.end;
+        }
+        let end = scanner.at;
+        pieces.push(Piece::Text(sql[start..end].to_owned()));
+        let template = Self { pieces, ordered: scanner.ordered };
+        if !template.has(Token::Bbox) && !template.has(Token::TileBbox) {
+            return Err(
+                "it has no {bbox}: each tile would read every row. Restrict the rows, for \
+                        example with WHERE geom && {bbox}"
+                    .to_owned(),
+            );
+        }
+        Ok(template)
+    }
+
+    fn has(&self, token: Token) -> bool {
+        self.pieces.contains(&Piece::Token(token))
+    }
+
+    /// The query as an item of FROM, with its rows numbered in a column of that name if there is
+    /// one.
+    pub(super) fn from(&self, postgis: &str, srid: i32, number: Option<&str>) -> String {
+        // On lines of its own, since it may end in a comment.
+        let query = format!("(\n{}\n) AS query", self.sql(postgis, srid));
+        match number {
+            None => query,
+            Some(name) => format!(
+                "(SELECT query.*, pg_catalog.row_number() OVER () AS {} FROM {query}) AS query",
+                quote(name)
+            ),
+        }
+    }
+
+    /// The query with parameters in place of the tokens; boxes have `srid`.
+    fn sql(&self, postgis: &str, srid: i32) -> String {
+        let envelope = format!("{}.ST_MakeEnvelope", quote(postgis));
+        let piece = |piece: &Piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Token(Token::Bbox) => format!("{envelope}($1, $2, $3, $4, {srid})"),
+            Piece::Token(Token::TileBbox) => format!("{envelope}($14, $15, $16, $17, 3857)"),
+            Piece::Token(Token::Zoom) => "$11".to_owned(),
+            Piece::Token(Token::X) => "$12".to_owned(),
+            Piece::Token(Token::Y) => "$13".to_owned(),
+            Piece::Token(Token::PixelWidth) => "$18".to_owned(),
+            Piece::Token(Token::ScaleDenominator) => "$19".to_owned(),
+        };
+        self.pieces.iter().map(piece).collect()
+    }
+}
+
+fn known(name: &str) -> Result<Token, String> {
+    let found = TOKENS.iter().find(|(known, _)| *known == name);
+    found.map(|(_, token)| *token).ok_or_else(|| {
+        let all: Vec<String> = TOKENS.iter().map(|(name, _)| format!("{{{name}}}")).collect();
+        format!("{{{name}}} is no token; there are {}", all.join(", "))
+    })
+}
+
+/// Walks through SQL as PostgreSQL's own scanner would, as far as matters here.
+struct Scanner<'a> {
+    sql: &'a str,
+    at: usize,
+    /// Open parentheses.
+    depth: u32,
+    ordered: bool,
+}
+
+impl Scanner<'_> {
+    /// The next `{…}`, braces included; `None` at the end of the query.
+    fn next_token(&mut self) -> Result<Option<Range<usize>>, String> {
+        while let Some(byte) = self.peek(0) {
+            let start = self.at;
+            match byte {
+                b'{' => return self.token().map(Some),
+                b'}' => return Err(self.error(start, "a } without a {")),
+                b'\'' => self.string(start, false)?,
+                b'"' => self.quoted(start)?,
+                b'$' => self.dollar(start)?,
+                b'-' if self.peek(1) == Some(b'-') => self.line_comment(),
+                b'/' if self.peek(1) == Some(b'*') => self.comment(start)?,
+                b'(' => self.open(),
+                b')' => self.close(start)?,
+                b';' => return self.end(start).map(|()| None),
+                byte if is_word_start(byte) => self.word(start)?,
+                byte if byte.is_ascii_digit() => self.skip_while(is_word),
+                _ => self.at += 1,
+            }
+        }
+        match self.depth {
+            0 => Ok(None),
+            _ => Err("a ( is never closed".to_owned()),
+        }
+    }
+
+    fn peek(&self, ahead: usize) -> Option<u8> {
+        self.sql.as_bytes().get(self.at + ahead).copied()
+    }
+
+    fn skip_while(&mut self, matches: impl Fn(u8) -> bool) {
+        while self.peek(0).is_some_and(&matches) {
+            self.at += 1;
+        }
+    }
+
+    /// The place in the query, for people.
+    fn error(&self, at: usize, what: &str) -> String {
+        let before = &self.sql[..at];
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().map_or(0, |text| text.chars().count()) + 1;
+        format!("{what}, in line {line} of the query at character {column}")
+    }
+
+    fn token(&mut self) -> Result<Range<usize>, String> {
+        let start = self.at;
+        let Some(length) = self.sql[start..].find('}') else {
+            return Err(self.error(start, "a { is never closed"));
+        };
+        self.at = start + length + 1;
+        Ok(start..self.at)
+    }
+
+    fn open(&mut self) {
+        self.depth += 1;
+        self.at += 1;
+    }
+
+    /// One too many would end the query that this one stands in.
+    fn close(&mut self, start: usize) -> Result<(), String> {
+        self.at += 1;
+        self.depth =
+            self.depth.checked_sub(1).ok_or_else(|| self.error(start, "a ) without a ("))?;
+        Ok(())
+    }
+
+    /// A semicolon at the end is left out; anything after it is a second statement.
+    fn end(&mut self, start: usize) -> Result<(), String> {
+        self.at += 1;
+        if self.next_token()?.is_some() || !self.is_blank(start + 1..self.at) || self.depth > 0 {
+            return Err(self.error(start, "a second statement after ;"));
+        }
+        self.at = start;
+        Ok(())
+    }
+
+    /// Only white space and comments.
+    fn is_blank(&self, range: Range<usize>) -> bool {
+        let mut rest =
+            Scanner { sql: &self.sql[..range.end], at: range.start, depth: 0, ordered: false };
+        while let Some(byte) = rest.peek(0) {
+            match (byte, rest.peek(1)) {
+                (b'-', Some(b'-')) => rest.line_comment(),
+                (b'/', Some(b'*')) if rest.comment(rest.at).is_ok() => {}
+                (b' ' | b'\t' | b'\r' | b'\n' | 0x0b | 0x0c | b';', _) => rest.at += 1,
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    /// A keyword, a name, or the prefix of a string.
+    fn word(&mut self, start: usize) -> Result<(), String> {
+        self.skip_while(is_word);
+        let word = &self.sql[start..self.at];
+        if self.peek(0) == Some(b'\'') && word.eq_ignore_ascii_case("e") {
+            return self.string(start, true);
+        }
+        if self.depth == 0 && word.eq_ignore_ascii_case("order") {
+            self.ordered = true;
+        }
+        Ok(())
+    }
+
+    /// A string; with `escapes` a backslash takes the next character with it.
+    fn string(&mut self, start: usize, escapes: bool) -> Result<(), String> {
+        self.at += 1;
+        while let Some(byte) = self.peek(0) {
+            self.at += 1;
+            match byte {
+                b'\\' if escapes => self.at += 1,
+                b'\'' if self.peek(0) == Some(b'\'') => self.at += 1,
+                b'\'' => return Ok(()),
+                _ => {}
+            }
+        }
+        Err(self.error(start, "a ' is never closed"))
+    }
+
+    fn quoted(&mut self, start: usize) -> Result<(), String> {
+        self.at += 1;
+        while let Some(byte) = self.peek(0) {
+            self.at += 1;
+            match byte {
+                b'"' if self.peek(0) == Some(b'"') => self.at += 1,
+                b'"' => return Ok(()),
+                _ => {}
+            }
+        }
+        Err(self.error(start, "a \" is never closed"))
+    }
+
+    fn line_comment(&mut self) {
+        self.skip_while(|byte| byte != b'\n' && byte != b'\r');
+    }
+
+    /// Comments nest.
+    fn comment(&mut self, start: usize) -> Result<(), String> {
+        let mut depth = 0;
+        while let Some(byte) = self.peek(0) {
+            match (byte, self.peek(1)) {
+                (b'/', Some(b'*')) => (depth, self.at) = (depth + 1, self.at + 2),
+                (b'*', Some(b'/')) => (depth, self.at) = (depth - 1, self.at + 2),
+                _ => self.at += 1,
+            }
+            if depth == 0 {
+                return Ok(());
+            }
+        }
+        Err(self.error(start, "a /* is never closed"))
+    }
+
+    /// `$$…$$`, `$tag$…$tag$`, or a parameter, of which there must be none but the tokens.
+    fn dollar(&mut self, start: usize) -> Result<(), String> {
+        self.at += 1;
+        if self.peek(0).is_some_and(|byte| byte.is_ascii_digit()) {
+            return Err(self.error(start, "a $ parameter: tokens are written in braces"));
+        }
+        self.skip_while(|byte| is_word(byte) && byte != b'$');
+        if self.peek(0) != Some(b'$') {
+            return Ok(());
+        }
+        self.at += 1;
+        let tag = &self.sql[start..self.at];
+        match self.sql[self.at..].find(tag) {
+            Some(end) => self.at += end + tag.len(),
+            None => return Err(self.error(start, &format!("a {tag} is never closed"))),
+        }
+        Ok(())
+    }
+}
+
+/// Bytes above ASCII are letters to PostgreSQL.
+fn is_word_start(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
+}
+
+fn is_word(byte: u8) -> bool {
+    is_word_start(byte) || byte.is_ascii_digit() || byte == b'$'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sql(text: &str) -> String {
+        Template::parse(text).unwrap().sql("gis", 3857)
+    }
+
+    fn error(text: &str) -> String {
+        Template::parse(text).unwrap_err()
+    }
+
+    #[test]
+    fn tokens_become_parameters() {
+        assert_eq!(
+            sql("SELECT {zoom} z, {x}, {y} FROM t WHERE g && {bbox} AND w > {pixel_width}"),
+            "SELECT $11 z, $12, $13 FROM t WHERE g && \"gis\".ST_MakeEnvelope($1, $2, $3, $4, 3857) \
+             AND w > $18"
+        );
+        assert_eq!(
+            sql("{tile_bbox}{scale_denominator}"),
+            "\"gis\".ST_MakeEnvelope($14, $15, $16, $17, 3857)$19"
+        );
+    }
+
+    #[test]
+    fn tokens_count_only_where_sql_reads_expressions() {
+        for quoted in [
+            "'{zoom}'",
+            "'it''s {zoom}'",
+            "'\\'",
+            "E'\\'{zoom}'",
+            "e'\\\\'",
+            "\"{zoom}\"",
+            "\"a\"\"{zoom}\"",
+            "$${zoom}$$",
+            "$a$ $$ {zoom} $b$ $a$",
+            "$größe${zoom}$größe$",
+            "-- {zoom}\n",
+            "/* {zoom} /* {zoom} */ {zoom} */",
+            "a$b$c",
+            "1$$2",
+            "U&'{zoom}'",
+        ] {
+            let text = format!("SELECT {quoted} WHERE {{bbox}}");
+            let expected = format!("SELECT {quoted} WHERE {}", sql("{bbox}"));
+            assert_eq!(sql(&text), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place() {
+        for (text, what) in [
+            ("SELECT 1", "it has no {bbox}"),
+            ("SELECT '{bbox}'", "it has no {bbox}"),
+            ("SELECT {box}", "{box} is no token; there are {bbox}, {tile_bbox}"),
+            (
+                "SELECT {bbox} AND\n x = {zoom",
+                "a { is never closed, in line 2 of the query at character 6",
+            ),
+            ("SELECT {bbox}}", "a } without a {, in line 1 of the query at character 14"),
+            ("SELECT {bbox} 'it", "a ' is never closed"),
+            ("SELECT {bbox} E'it\\'", "a ' is never closed"),
+            ("SELECT {bbox} \"it", "a \" is never closed"),
+            ("SELECT {bbox} /* /* */", "a /* is never closed"),
+            ("SELECT {bbox} $a$ $b$", "a $a$ is never closed"),
+            ("SELECT {bbox} ((1)", "a ( is never closed"),
+            ("SELECT {bbox}) q; DROP TABLE t; --", "a ) without a ("),
+            ("SELECT {bbox}; DROP TABLE t", "a second statement after ;"),
+            ("SELECT {bbox}; SELECT {bbox}", "a second statement after ;"),
+            ("SELECT {bbox} WHERE a = $1", "a $ parameter"),
+        ] {
+            assert!(error(text).contains(what), "{text}: {}", error(text));
+        }
+    }
+
+    #[test]
+    fn a_semicolon_at_the_end_is_left_out() {
+        for end in [";", " ; ", ";;\n", "; -- done\n", "; /* done */"] {
+            assert_eq!(sql(&format!("{{zoom}}{{bbox}}{end}")).trim_end(), sql("{zoom}{bbox}"));
+        }
+    }
+
+    #[test]
+    fn only_an_order_of_the_whole_query_counts() {
+        let ordered = |text: &str| Template::parse(text).unwrap().ordered;
+        assert!(ordered("SELECT * FROM t WHERE {bbox} order by a"));
+        assert!(!ordered("SELECT * FROM (SELECT * FROM t ORDER BY a) t WHERE {bbox}"));
+        assert!(!ordered("SELECT 'ORDER BY' FROM t WHERE {bbox} -- ORDER BY a"));
+    }
+}

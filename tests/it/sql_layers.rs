@@ -1,0 +1,234 @@
+//! Layers made of a query.
+
+use crate::support::database::Database;
+use crate::support::eventually;
+use crate::support::server::{ConfigFile, Response, Server, run};
+use crate::support::tile::Property;
+
+const GZIP: (&str, &str) = ("accept-encoding", "gzip");
+
+fn serve(database: &Database, layers: &str) -> Server {
+    Server::configured(&format!(
+        "[server]\nadmin_listen = \"127.0.0.1:0\"\n\
+         [databases.main]\nurl = \"{}\"\n{layers}",
+        database.url
+    ))
+}
+
+fn get(server: &Server, path: &str) -> Response {
+    server.request("GET", path, &[GZIP])
+}
+
+/// What the catalogue says of a layer with this SQL, and what `check` does.
+fn refused(database: &Database, sql: &str, more: &str) -> (String, String) {
+    let toml = format!(
+        "[databases.main]\nurl = \"{}\"\n[layers.bad]\nsql = '''{sql}'''\n{more}\n",
+        database.url
+    );
+    let file = ConfigFile::new(&toml);
+    let check = run(&["check", "--config", &file.path]);
+    assert_eq!(check.status.code(), Some(1), "{sql}");
+    let server = Server::configured(&toml);
+    assert_eq!(server.get("/bad/0/0/0").status, 503, "{sql}");
+    let catalog = server.get("/catalog").json();
+    let public = catalog["disabled"]["bad"]["reason"].as_str().unwrap().to_owned();
+    (public, String::from_utf8(check.stdout).unwrap())
+}
+
+#[test]
+fn a_query_gives_the_tiles_of_the_table_that_it_reads() {
+    let database = Database::with_world();
+    database.execute(
+        "CREATE TABLE metres AS SELECT id, name, ST_Transform(geom, 3857) AS geom FROM cities;
+         CREATE TABLE utm AS SELECT id, name, ST_Transform(geom, 32633) AS geom FROM cities
+         WHERE ST_X(geom) BETWEEN 10 AND 20;
+         CREATE INDEX ON metres USING gist (geom); CREATE INDEX ON utm USING gist (geom);
+         ANALYZE",
+    );
+    let mut layers = String::new();
+    for (table, srid) in [("countries", 4326), ("cities", 4326), ("metres", 3857), ("utm", 32633)] {
+        for encoder in ["rows", "postgis"] {
+            let same = format!(
+                "srid = {srid}\nid = \"id\"\nproperties = [\"name\"]\nlayer_name = \"same\"\n\
+                 encoder = \"{encoder}\"\nmax_features = 2000\n"
+            );
+            let same = if encoder == "rows" { same } else { same + "min_size = 0\n" };
+            layers += &format!(
+                "[layers.{table}_{encoder}]\ntable = \"{table}\"\n{same}\
+                 [layers.{table}_{encoder}_sql]\n\
+                 sql = \"SELECT * FROM {table} WHERE geom && {{bbox}} -- {{x}}\"\n{same}"
+            );
+        }
+    }
+    let server = serve(&database, &layers);
+    assert_eq!(server.get("/catalog").json()["disabled"], serde_json::json!({}));
+    for table in ["countries", "cities", "metres", "utm"] {
+        for encoder in ["rows", "postgis"] {
+            for tile in ["0/0/0", "3/4/2", "6/34/21", "6/33/22", "10/550/336", "7/127/64"] {
+                let of_table = get(&server, &format!("/{table}_{encoder}/{tile}"));
+                let of_query = get(&server, &format!("/{table}_{encoder}_sql/{tile}"));
+                assert!(of_table.status < 300, "{table} {tile}: {}", of_table.text());
+                assert_eq!(of_query.status, of_table.status, "{table} {encoder} {tile}");
+                assert!(of_query.mvt() == of_table.mvt(), "{table} {encoder} {tile} differs");
+                let truncated = |answer: &Response| {
+                    Some(answer.header("tesela-truncated")?.replace("_sql;", ";"))
+                };
+                assert_eq!(truncated(&of_query), truncated(&of_table));
+            }
+        }
+    }
+}
+
+#[test]
+fn tokens_are_the_values_of_the_tile() {
+    let database = Database::with_world();
+    let sql = "SELECT ST_Centroid({tile_bbox}) AS geom, {zoom} AS z, {x} AS x, {y} AS y, \
+               round({pixel_width}::numeric, 3) AS pixel_width, \
+               round({scale_denominator}::numeric, 1) AS scale_denominator, \
+               ST_XMin({bbox}) < ST_XMin({tile_bbox}) AS is_buffered, \
+               '{zoom}' AS text, $q$ {x}$q$ AS dollars, 1 AS \"{y}\" /* {zoom} */";
+    let server = serve(&database, &format!("[layers.a]\nsql = '''{sql}'''\nsrid = 3857\n"));
+    let layers = server.tile("/a/3/5/2");
+    let feature = &layers[0].features[0];
+    let property = |name: &str| feature.properties[name].clone();
+    assert_eq!([property("z"), property("x"), property("y")], [3, 5, 2].map(Property::Int));
+    // 40,075,016.69 m / 8 tiles / 256 pixels, and that by 0.28 mm.
+    assert_eq!(property("pixel_width"), Property::Double(19_567.879));
+    assert_eq!(property("scale_denominator"), Property::Double(69_885_283.0));
+    assert_eq!(property("is_buffered"), Property::Bool(true));
+    assert_eq!(property("text"), Property::Text("{zoom}".into()));
+    assert_eq!(property("dollars"), Property::Text(" {x}".into()));
+    assert_eq!(property("{y}"), Property::Int(1));
+    assert_eq!(feature.points[0], geo::Coord { x: 2048.0, y: 2048.0 });
+}
+
+#[test]
+fn an_order_of_the_query_is_the_order_of_the_features() {
+    let database = Database::with_world();
+    let server = serve(
+        &database,
+        "[layers.down]\nsql = \"SELECT * FROM cities WHERE geom && {bbox} ORDER BY id DESC\"\n\
+         id = \"id\"\nmax_features = 10\n\
+         [layers.up]\nsql = \"SELECT * FROM cities WHERE geom && {bbox}\"\nid = \"id\"\n",
+    );
+    let ids = |layer: &str| -> Vec<u64> {
+        let layers = server.tile(&format!("/{layer}/0/0/0"));
+        layers[0].features.iter().map(|feature| feature.id.unwrap()).collect()
+    };
+    let (down, up) = (ids("down"), ids("up"));
+    let last: Vec<u64> = up.iter().rev().take(10).copied().collect();
+    assert_eq!(down, last, "the first ten in its order");
+    let names = server.tile("/down/0/0/0")[0].features[0].properties.clone();
+    assert!(!names.keys().any(|name| name.contains("tesela")), "{names:?}");
+}
+
+#[test]
+fn queries_that_can_not_be_layers_are_refused_with_the_reason() {
+    let database = Database::with_world();
+    for (sql, more, what) in [
+        ("SELECT * FROM cities", "", "it has no {bbox}"),
+        ("SELECT * FROM cities WHERE geom && {box}", "", "{box} is no token"),
+        ("SELECT id FROM cities WHERE geom && {bbox}", "", "it has no geometry column, only `id`"),
+        ("SELECT * FROM cities WHERE geom && {bbox}; DELETE FROM cities", "", "second statement"),
+        ("SELECT * FROM cities WHERE geom && {bbox}) q; DROP TABLE cities; --", "", "a ) without"),
+        (
+            "WITH gone AS (DELETE FROM cities RETURNING *) SELECT * FROM gone WHERE geom && {bbox}",
+            "",
+            "WITH clause containing a data-modifying statement",
+        ),
+        ("DELETE FROM cities WHERE geom && {bbox} RETURNING *", "", "syntax error"),
+        (
+            "SELECT geom AS a, geom AS a FROM cities WHERE geom && {bbox}",
+            "",
+            "two columns named `a`",
+        ),
+        ("SELECT geom AS a, geom AS b FROM cities WHERE geom && {bbox}", "", "set `geometry`"),
+        ("SELECT * FROM nowhere WHERE geom && {bbox}", "srid = 4326", "\"nowhere\" does not exist"),
+        (
+            "SELECT ST_SetSRID(geom, 0) AS g FROM cities WHERE geom && {bbox}",
+            "",
+            "reference system of `bad` is unknown",
+        ),
+        ("SELECT * FROM cities WHERE geom && {bbox}", "srid = 3857", "does not match"),
+        ("SELECT * FROM cities WHERE geom && {bbox}", "id = \"nmae\"", "nmae"),
+    ] {
+        let (public, detail) = refused(&database, sql, more);
+        assert!(detail.contains(what), "{sql}\n{detail}");
+        assert!(!public.contains("cities") && !public.contains("nowhere"), "{public}");
+    }
+    let left = database.client().query_one("SELECT count(*) FROM cities", &[]).unwrap();
+    assert!(left.get::<_, i64>(0) > 1000, "nothing was executed");
+}
+
+#[test]
+fn a_write_hidden_in_a_function_does_not_happen() {
+    let database = Database::with_world();
+    database.execute(
+        "CREATE FUNCTION emptied() RETURNS int LANGUAGE sql VOLATILE AS
+         $$ DELETE FROM cities; SELECT 1 $$",
+    );
+    let sql = "SELECT c.*, emptied() AS n FROM countries c WHERE geom && {bbox}";
+    let server = serve(&database, &format!("[layers.a]\nsql = \"{sql}\"\n"));
+    assert_eq!(get(&server, "/a/0/0/0").status, 500);
+    let left = database.client().query_one("SELECT count(*) FROM cities", &[]).unwrap();
+    assert!(left.get::<_, i64>(0) > 1000);
+}
+
+#[test]
+fn a_table_and_a_query_at_once_or_neither_are_mistakes_in_the_file() {
+    for (layer, what) in [
+        ("table = \"a\"\nsql = \"SELECT {bbox}\"", "layers.a.sql: expected table or sql, not both"),
+        ("srid = 3857", "layers.a.table: missing, expected table or sql"),
+        ("sql = \" \"", "layers.a.sql: expected a string that isn't empty"),
+    ] {
+        let toml = format!(
+            "[databases.main]\nurl = \"postgres://x@127.0.0.1:1/d\"\n[layers.a]\n{layer}\n"
+        );
+        let file = ConfigFile::new(&toml);
+        let output = run(&["check", "--config", &file.path]);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains(what), "{layer}: {text}");
+    }
+}
+
+#[test]
+fn what_a_query_reads_may_change_under_it() {
+    let database = Database::with_world();
+    let server = serve(
+        &database,
+        "[cache]\nmemory = \"0\"\n\
+         [layers.a]\nsql = \"SELECT id, name, geom FROM cities WHERE geom && {bbox}\"\nid = \"id\"\n",
+    );
+    assert_eq!(get(&server, "/a/0/0/0").status, 200);
+    database.execute("ALTER TABLE cities ALTER COLUMN name TYPE varchar(200)");
+    eventually("it is prepared anew", || get(&server, "/a/0/0/0").status == 200);
+    database.execute("ALTER TABLE cities RENAME COLUMN name TO label");
+    assert_eq!(get(&server, "/a/0/0/0").status, 500);
+}
+
+/// A box on the sphere has great circles for edges, so that it isn't quite the tile's, and none at
+/// all when it is half a world wide.
+#[test]
+fn a_query_may_give_geography() {
+    let database = Database::with_world();
+    database.execute(
+        "CREATE TABLE globe AS SELECT id, name, geom::geography AS geom FROM cities;
+         CREATE INDEX ON globe USING gist (geom); ANALYZE",
+    );
+    let sql = "SELECT id, geom FROM globe WHERE geom && {bbox}";
+    let server = serve(
+        &database,
+        &format!(
+            "[layers.a]\nsql = \"{sql}\"\nid = \"id\"\n[layers.b]\ntable = \"globe\"\nid = \"id\"\n"
+        ),
+    );
+    let inside = |layer: &str| -> Vec<u64> {
+        let layers = server.tile(&format!("/{layer}/6/33/22"));
+        let tile = 0.0..4096.0;
+        let is_inside = |at: &geo::Coord| tile.contains(&at.x) && tile.contains(&at.y);
+        let features = layers[0].features.iter().filter(|feature| is_inside(&feature.points[0]));
+        features.map(|feature| feature.id.unwrap()).collect()
+    };
+    assert_eq!(inside("a"), inside("b"));
+    assert!(inside("a").len() > 50);
+}
