@@ -9,7 +9,8 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::names::{self, Candidate};
 use super::{
-    Catalog, Disabled, Layer, LayerSettings, NamedSource, Tileset, TilesetSettings, same_name,
+    Catalog, Disabled, Layer, LayerSettings, NamedSource, OnLayerError, Tileset, TilesetSettings,
+    same_name,
 };
 use crate::source::SourceLayer;
 use crate::source::postgis::{
@@ -106,6 +107,7 @@ impl Builder<'_> {
         }
         let mut tileset = Tileset::new(id.to_owned(), members);
         tileset.description.clone_from(&settings.description);
+        tileset.omits_failing = settings.on_layer_error == OnLayerError::Omit;
         tileset.attribution = settings.attribution.clone().or_else(|| joined_attribution(&tileset));
         Ok(tileset)
     }

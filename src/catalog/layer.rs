@@ -131,6 +131,8 @@ pub struct Tileset {
     pub identity: u128,
     /// Clients have put it together: there can be any number of such.
     pub ad_hoc: bool,
+    /// A tile goes without a layer that can't be read.
+    pub omits_failing: bool,
 }
 
 impl Tileset {
@@ -140,7 +142,15 @@ impl Tileset {
             digest.update(&member.identity.to_le_bytes());
         }
         let identity = digest.digest128();
-        Self { id, description: None, attribution: None, members, identity, ad_hoc: false }
+        Self {
+            id,
+            description: None,
+            attribution: None,
+            members,
+            identity,
+            ad_hoc: false,
+            omits_failing: false,
+        }
     }
 
     /// Zooms at which any member has tiles.

@@ -14,7 +14,8 @@ pub use build::{Builder, Database, Tables};
 pub use layer::{Freshness, Layer, Lifetimes, NamedSource, Tileset};
 pub use names::{FORMATS, RESERVED, is_id_char};
 pub use settings::{
-    DEFAULT_BUFFER, DEFAULT_EXTENT, DEFAULT_MAX_ZOOM, LayerSettings, TilesetSettings, ZoomSettings,
+    DEFAULT_BUFFER, DEFAULT_EXTENT, DEFAULT_MAX_ZOOM, LayerSettings, OnLayerError, TilesetSettings,
+    ZoomSettings,
 };
 use thiserror::Error;
 

@@ -247,6 +247,19 @@ pub struct TilesetSettings {
     pub layers: Vec<String>,
     pub description: Option<String>,
     pub attribution: Option<String>,
+    #[serde(default)]
+    pub on_layer_error: OnLayerError,
+}
+
+/// What becomes of a tile of several layers if one of them can't be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnLayerError {
+    /// The tile fails.
+    #[default]
+    Fail,
+    /// It goes without that layer, says so, and is kept by nobody.
+    Omit,
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::source::SourceError;
 
 /// Why a tile couldn't be made. The text is for logs: it may quote SQL and name hosts.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 #[error("{message}")]
 pub struct TileError {
     kind: TileErrorKind,

@@ -32,6 +32,14 @@ pub struct Timing {
     pub gzip: Duration,
 }
 
+/// A tile that was made.
+pub(super) struct Flown {
+    pub(super) tile: CachedTile,
+    pub(super) timing: Timing,
+    /// Layers that are missing, because they couldn't be read.
+    pub(super) failed: Vec<(Arc<Layer>, TileError)>,
+}
+
 /// Makes a tile: one fetch for each database involved, all at once.
 pub(super) async fn make(
     tileset: &Tileset,
@@ -39,27 +47,45 @@ pub(super) async fn make(
     timeout: Duration,
     metrics: &Metrics,
     counters: impl Fn(&str) -> Option<LayerMetrics>,
-) -> Result<(CachedTile, Timing), TileError> {
+) -> Result<Flown, TileError> {
     let members: Vec<&Arc<Layer>> =
         tileset.members.iter().filter(|layer| layer.has_zoom(coord.z())).collect();
     let deadline = Deadline::after(timeout);
-    let fetches = by_database(&members)
-        .into_iter()
-        .map(|(source, places)| fetch(source, places, &members, coord, deadline, metrics));
-    let fetched = try_join_all(fetches).await?;
+    let fetcher = Fetcher { members: &members, coord, deadline, metrics };
+    let fetches = by_database(&members).into_iter().map(|(source, places)| async {
+        match tileset.omits_failing {
+            true => Ok(fetcher.fetch_what_works(source, places).await),
+            false => fetcher.fetch(source, places).await.map(|fetched| vec![Ok(fetched)]),
+        }
+    });
     let mut timing = Timing::default();
-    for (_, stats) in &fetched {
-        timing.queue = timing.queue.max(stats.queue);
-        timing.db = timing.db.max(stats.db);
+    let (mut sinks, mut failed) = (Vec::new(), Vec::new());
+    for fetched in try_join_all(fetches).await?.into_iter().flatten() {
+        match fetched {
+            Ok((sink, stats)) => {
+                timing.queue = timing.queue.max(stats.queue);
+                timing.db = timing.db.max(stats.db);
+                sinks.push(sink);
+            }
+            Err((place, error)) => {
+                sinks.push(fetcher.without(place));
+                failed.push((members[place].clone(), error));
+            }
+        }
     }
-    let sinks: Vec<_> = fetched.into_iter().map(|(sink, _)| sink).collect();
+    // Without any layer it is no tile.
+    if failed.len() == members.len()
+        && let Some((_, error)) = failed.pop()
+    {
+        return Err(error);
+    }
     let size: usize = sinks.iter().flat_map(|sink| &sink.layers).map(SinkLayer::size).sum();
     let finish = || finish(&members, sinks.into_iter(), coord, timing, counters);
     // Encoding a heavy tile takes tens of milliseconds: let the runtime move its other tasks away.
     // For a light one, waking another thread for them would take longer than the work.
     let (tile, timing) = if size > HEAVY { tokio::task::block_in_place(finish) } else { finish() };
     metrics.tile_bytes.observe(f64::from(u32::try_from(tile.body().len()).unwrap_or(u32::MAX)));
-    Ok((tile, timing))
+    Ok(Flown { tile, timing, failed })
 }
 
 /// The databases of the members, each with its members' places in the tile.
@@ -74,40 +100,77 @@ fn by_database<'a>(members: &[&'a Arc<Layer>]) -> Vec<(&'a NamedSource, Vec<usiz
     groups
 }
 
-async fn fetch<'a>(
-    source: &NamedSource,
-    places: Vec<usize>,
-    members: &[&'a Arc<Layer>],
+/// Reads the members of a tile.
+struct Fetcher<'m, 'a> {
+    members: &'m [&'a Arc<Layer>],
     coord: TileCoord,
     deadline: Deadline,
-    metrics: &Metrics,
-) -> Result<(Sink<'a>, FetchStats), TileError> {
-    let request = |&place: &usize| {
-        let layer = members[place];
-        LayerRequest { layer: &layer.query, tile: coord, spec: &layer.spec }
-    };
-    let requests: Vec<_> = places.iter().map(request).collect();
-    let layers =
-        places.iter().map(|&place| SinkLayer::new(place, &members[place].spec, coord)).collect();
-    let mut sink = Sink { layers, coord };
-    let started = Instant::now();
-    match source.source.fetch(&requests, &mut sink, deadline).await {
-        Ok(stats) => {
-            metrics.queue_seconds.observe(stats.queue.as_secs_f64());
-            metrics.query_seconds.observe(stats.db.as_secs_f64());
-            Ok((sink, stats))
+    metrics: &'m Metrics,
+}
+
+impl<'a> Fetcher<'_, 'a> {
+    /// Reads the members at `places`, which are all of one database.
+    async fn fetch(
+        &self,
+        source: &NamedSource,
+        places: Vec<usize>,
+    ) -> Result<(Sink<'a>, FetchStats), TileError> {
+        let Self { members, coord, deadline, metrics } = *self;
+        let request = |&place: &usize| {
+            let layer = members[place];
+            LayerRequest { layer: &layer.query, tile: coord, spec: &layer.spec }
+        };
+        let requests: Vec<_> = places.iter().map(request).collect();
+        let layers = places.iter().map(|&place| SinkLayer::new(place, &members[place].spec, coord));
+        let mut sink = Sink { layers: layers.collect(), coord };
+        let started = Instant::now();
+        match source.source.fetch(&requests, &mut sink, deadline).await {
+            Ok(stats) => {
+                metrics.queue_seconds.observe(stats.queue.as_secs_f64());
+                metrics.query_seconds.observe(stats.db.as_secs_f64());
+                Ok((sink, stats))
+            }
+            Err(error) => {
+                let error = TileError::from(error);
+                metrics.count_query_error(error.kind().label());
+                // Where the wait for a connection was in vain, there was no query.
+                let spent = match error.kind() {
+                    TileErrorKind::Unavailable => &metrics.queue_seconds,
+                    _ => &metrics.query_seconds,
+                };
+                spent.observe(started.elapsed().as_secs_f64());
+                Err(error)
+            }
         }
-        Err(error) => {
-            let error = TileError::from(error);
-            metrics.count_query_error(error.kind().label());
-            // Where the wait for a connection was in vain, there was no query.
-            let spent = match error.kind() {
-                TileErrorKind::Unavailable => &metrics.queue_seconds,
-                _ => &metrics.query_seconds,
-            };
-            spent.observe(started.elapsed().as_secs_f64());
-            Err(error)
+    }
+
+    /// The same, but members that can't be read are told apart from those that can. They are looked
+    /// for one by one, and only once it turns out that there are some.
+    async fn fetch_what_works(
+        &self,
+        source: &NamedSource,
+        places: Vec<usize>,
+    ) -> Vec<Result<(Sink<'a>, FetchStats), (usize, TileError)>> {
+        let error = match self.fetch(source, places.clone()).await {
+            Ok(fetched) => return vec![Ok(fetched)],
+            Err(error) => error,
+        };
+        // A database that is down is down for all of them.
+        if places.len() == 1 || error.kind() == TileErrorKind::Unavailable {
+            return places.into_iter().map(|place| Err((place, error.clone()))).collect();
         }
+        let mut all = Vec::with_capacity(places.len());
+        for place in places {
+            all.push(self.fetch(source, vec![place]).await.map_err(|error| (place, error)));
+        }
+        all
+    }
+
+    /// Nothing of a member.
+    fn without(&self, place: usize) -> Sink<'a> {
+        let mut layer = SinkLayer::new(place, &self.members[place].spec, self.coord);
+        layer.truncated = Some(Truncation::Failed);
+        Sink { layers: vec![layer], coord: self.coord }
     }
 }
 

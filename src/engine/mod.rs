@@ -53,6 +53,8 @@ struct Made {
     tile: CachedTile,
     timing: Timing,
     kept: Kept,
+    /// It lacks layers that couldn't be read.
+    is_partial: bool,
 }
 
 /// A tile and where it came from.
@@ -61,7 +63,8 @@ pub struct Answer {
     /// In gzip.
     pub tile: CachedTile,
     pub origin: Origin,
-    /// Its time is over, or what it shows was purged while it was made: nobody should keep it.
+    /// Its time is over, what it shows was purged while it was made, or it lacks a layer that couldn't
+    /// be read: nobody should keep it.
     pub is_stale: bool,
     /// The generation of what it shows, from before it was read.
     pub read: u64,
@@ -220,12 +223,11 @@ impl Engine {
             Remembered::Old(tile, over) => Some((tile, over)),
             Remembered::Nothing => None,
         };
-        match self.made(served, coord, key, old.is_some()).await {
-            Ok(answer) => Ok(answer),
-            Err(error) => old
-                .filter(|_| served.is_current(read))
-                .map(|(tile, over)| self.stale(tile, over, read))
-                .ok_or(error),
+        let made = self.made(served, coord, key, old.is_some()).await;
+        let is_whole = made.as_ref().is_ok_and(|(_, is_partial)| !is_partial);
+        match old.filter(|_| !is_whole && served.is_current(read)) {
+            Some((tile, over)) => Ok(self.stale(tile, over, read)),
+            None => made.map(|(answer, _)| answer),
         }
     }
 
@@ -260,7 +262,8 @@ impl Engine {
         Answer { tile, origin: Origin::Stale(over), is_stale: true, read }
     }
 
-    /// The tile, made for this request or for another one at the same time. With another one `at_hand`
+    /// The tile, made for this request or for another one at the same time, and whether it lacks
+    /// a layer. With another one `at_hand`
     /// nobody waits for what failed a moment ago.
     async fn made(
         &self,
@@ -268,7 +271,7 @@ impl Engine {
         coord: TileCoord,
         key: Key,
         at_hand: bool,
-    ) -> Result<Answer, Arc<TileError>> {
+    ) -> Result<(Answer, bool), Arc<TileError>> {
         if let Some(error) = self.failures.recent(&key)
             && (at_hand || error.kind() == TileErrorKind::Unavailable)
         {
@@ -279,7 +282,8 @@ impl Engine {
             Joined::Ready(made) => {
                 self.metrics.cache_hits.inc();
                 let tile = made?.tile;
-                return Ok(Answer { tile, origin: Origin::Hit, is_stale: false, read });
+                let answer = Answer { tile, origin: Origin::Hit, is_stale: false, read };
+                return Ok((answer, false));
             }
             Joined::Waiting(ticket) => ticket,
         };
@@ -288,10 +292,11 @@ impl Engine {
             if leader { &self.metrics.cache_misses } else { &self.metrics.cache_collapsed };
         counter.inc();
         let made = ticket.wait().await.map_err(|_| Arc::new(TileError::aborted()))??;
-        let Made { tile, timing, kept } = made;
+        let Made { tile, timing, kept, is_partial } = made;
         let stored = kept == Kept::Yes;
         let origin = if leader { Origin::Miss { timing, stored } } else { Origin::Collapsed };
-        Ok(Answer { tile, origin, is_stale: kept == Kept::Outdated, read })
+        let is_stale = is_partial || kept == Kept::Outdated;
+        Ok((Answer { tile, origin, is_stale, read }, is_partial))
     }
 
     /// Joins the flight that makes the tile, or starts it.
@@ -301,7 +306,8 @@ impl Engine {
         let recheck = || {
             let found = self.cache.get(&key, Instant::now())?;
             let Age::Fresh(_) = found.age else { return None };
-            Some(Ok(Made { tile: found.tile, timing: Timing::default(), kept: Kept::Yes }))
+            let (tile, timing) = (found.tile, Timing::default());
+            Some(Ok(Made { tile, timing, kept: Kept::Yes, is_partial: false }))
         };
         let generation = stamp.generation();
         let load = || self.load(served.clone(), coord, key, stamp);
@@ -328,14 +334,20 @@ impl Engine {
             let made = AssertUnwindSafe(making).catch_unwind().await;
             let made = made.unwrap_or_else(|_| Err(TileError::aborted()));
             // Logged once for each tile, not for each request that waits for it.
-            let (tile, timing) = made.map_err(|error| {
+            let made = made.map_err(|error| {
                 log.failed(&served.tileset.id, coord, &error);
                 let error = Arc::new(error);
                 failures.insert(key, error.clone());
                 error
             })?;
-            let kept = cache.insert(key, tile.clone(), ttl, &stamp);
-            Ok(Made { tile, timing, kept })
+            let flight::Flown { tile, timing, failed } = made;
+            failed.iter().for_each(|(layer, error)| log.failed(&layer.id, coord, error));
+            let is_partial = !failed.is_empty();
+            let kept = match is_partial {
+                true => Kept::No,
+                false => cache.insert(key, tile.clone(), ttl, &stamp),
+            };
+            Ok(Made { tile, timing, kept, is_partial })
         }
     }
 

@@ -35,9 +35,11 @@ pub(super) fn report(
             match reason {
                 Truncation::MaxFeatures => counters.truncated_max_features.inc(),
                 Truncation::MaxTileBytes => counters.truncated_max_tile_bytes.inc(),
+                Truncation::Failed => counters.truncated_failed.inc(),
             }
         }
-        if is_first(&layer.truncations_reported, tile.z(), reason) {
+        // Failures are logged with their errors.
+        if reason != Truncation::Failed && is_first(&layer.truncations_reported, tile.z(), reason) {
             log(layer, tile, reason);
         }
     }
@@ -83,6 +85,7 @@ fn log(layer: &Layer, tile: TileCoord, reason: Truncation) {
             "raise max_tile_bytes, say with order_by which features are to stay, or serve less: \
              fewer properties, simplify, min_size, min_zoom",
         ),
+        Truncation::Failed => return,
     };
     let (layer, reason) = (&*layer.id, reason.label());
     warn!(layer, %tile, reason, limit, "features are missing in tiles of this zoom; {advice}");

@@ -21,6 +21,7 @@ pub struct LayerMetrics {
     pub rows_untransformable: IntCounter,
     pub truncated_max_features: IntCounter,
     pub truncated_max_tile_bytes: IntCounter,
+    pub truncated_failed: IntCounter,
 }
 
 /// Hands out [`LayerMetrics`].
@@ -52,7 +53,7 @@ impl LayerMetricsRegistry {
             )?,
             truncated: declare.counter_vec(
                 "tesela_layer_truncated_total",
-                "Tiles made in which a budget left out some of this layer.",
+                "Tiles made that lack some of this layer: because of a budget, or all of it, for it failed.",
                 &["layer", "reason"],
             )?,
             known: Mutex::default(),
@@ -77,6 +78,7 @@ impl LayerMetricsRegistry {
             rows_untransformable: skipped("untransformable"),
             truncated_max_features: truncated("max_features"),
             truncated_max_tile_bytes: truncated("max_tile_bytes"),
+            truncated_failed: truncated("failed"),
         };
         if label == layer {
             known.insert(layer.to_owned(), metrics.clone());

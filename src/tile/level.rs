@@ -52,14 +52,17 @@ pub enum Truncation {
     MaxFeatures,
     /// [`Level::max_tile_bytes`].
     MaxTileBytes,
+    /// It couldn't be read, and the tileset goes on without.
+    Failed,
 }
 
 impl Truncation {
-    /// The setting's name, which is also what headers and metrics say.
+    /// What headers and metrics say; of a budget its setting's name.
     pub fn label(self) -> &'static str {
         match self {
             Self::MaxFeatures => "max_features",
             Self::MaxTileBytes => "max_tile_bytes",
+            Self::Failed => "failed",
         }
     }
 }

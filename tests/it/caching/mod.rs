@@ -4,6 +4,7 @@ mod encodings;
 mod flights;
 mod floods;
 mod freshness;
+mod omitted;
 mod purges;
 mod versions;
 

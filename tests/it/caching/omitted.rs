@@ -1,0 +1,63 @@
+//! Tilesets of which a layer can't be read.
+
+use super::{WORLD, get, serve, status, switched};
+use crate::support::eventually;
+use crate::support::server::{Response, Server};
+use crate::support::tile::decode;
+
+const TILESETS: &str = "[tilesets.strict]\nlayers = [\"cities\", \"switched\"]\n\
+                        [tilesets.lenient]\nlayers = [\"cities\", \"switched\"]\n\
+                        on_layer_error = \"omit\"\n";
+
+fn layers(answer: &Response) -> Vec<String> {
+    decode(&answer.mvt()).into_iter().map(|layer| layer.name).collect()
+}
+
+fn lenient(server: &Server) -> Response {
+    get(server, &format!("/lenient/{WORLD}"))
+}
+
+#[test]
+fn a_failing_layer_fails_the_tile_unless_the_tileset_goes_without() {
+    let database = switched();
+    let server = serve(&database, TILESETS, "");
+    database.execute("UPDATE switch SET works = 0");
+    assert_eq!(get(&server, &format!("/strict/{WORLD}")).status, 500);
+    assert_eq!(get(&server, &format!("/cities,switched/{WORLD}")).status, 500);
+    for _ in 0..2 {
+        let answer = lenient(&server);
+        assert_eq!((answer.status, layers(&answer)), (200, vec!["cities".to_owned()]));
+        assert_eq!(answer.header("tesela-truncated"), Some("switched;failed"));
+        assert_eq!(answer.header("cache-control"), Some("public, max-age=0, s-maxage=10"));
+        assert_eq!(status(&answer), "tesela; fwd=uri-miss", "it is not kept");
+    }
+    let series = "tesela_layer_truncated_total{layer=\"switched\",reason=\"failed\"}";
+    assert_eq!(server.metric(series), 2.0);
+    assert!(server.log().contains("division by zero"));
+    database.execute("UPDATE switch SET works = 1");
+    let whole = lenient(&server);
+    assert_eq!(layers(&whole), ["cities", "switched"]);
+    assert_eq!(whole.header("tesela-truncated"), None);
+    assert_eq!(status(&lenient(&server)), "tesela; hit");
+}
+
+#[test]
+fn an_old_tile_with_all_layers_comes_before_a_new_one_without_some() {
+    let database = switched();
+    let cache = format!("[cache]\nttl = \"50ms\"\nstale_while_revalidate = \"0s\"\n{TILESETS}");
+    let server = serve(&database, &cache, "");
+    let whole = lenient(&server);
+    database.execute("UPDATE switch SET works = 0");
+    eventually("its time is over", || status(&lenient(&server)).contains("ttl=-"));
+    assert_eq!(lenient(&server).body, whole.body);
+}
+
+#[test]
+fn a_tileset_of_which_no_layer_can_be_read_fails() {
+    let database = switched();
+    let server = serve(&database, TILESETS, "");
+    super::flights::allow_connections(&database, false);
+    assert_eq!(lenient(&server).status, 503);
+    super::flights::allow_connections(&database, true);
+    eventually("the tile is made", || lenient(&server).status == 200);
+}
