@@ -24,6 +24,7 @@ const EXPECTED: &[(&str, &str)] = &[
     ("server.admin_token", "a secret of at least 16 characters"),
     ("server.workers", "an integer from 1 to 1024"),
     ("cache.empty_tile", "200 or 204"),
+    ("cache.memory", "\"0\", or a size from 64KiB to 1PiB"),
     (
         "cache.encodings",
         "\"gzip\" and perhaps \"br\" and \"zstd\", each once, the preferred one first",

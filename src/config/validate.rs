@@ -24,6 +24,8 @@ const EXTENTS: std::ops::RangeInclusive<u32> = 256..=8192;
 const MAX_WORKERS: usize = 1024;
 /// Shorter ones can be guessed.
 const MIN_TOKEN: usize = 16;
+/// Less holds no tile; more is no machine's.
+const MEMORY: std::ops::RangeInclusive<u64> = 65_536..=1 << 50;
 /// In config/example.toml.
 const EXAMPLE_TOKEN: &str = "only-an-example-of-a-token";
 /// Shorter timeouts reach PostgreSQL as 0, which there means none at all.
@@ -103,9 +105,12 @@ fn server(settings: &Settings, document: &mut Document<'_>) {
 fn admin(path: &Path, server: &http::Settings, document: &mut Document<'_>) {
     let path_of_token = path.key("admin_token");
     match (server.admin_listen, server.admin_token()) {
-        (_, Some(token)) if token.trim().len() < MIN_TOKEN => {
-            require(document, &path_of_token, false);
+        // Whatever else stands in it, clients can't send in a header.
+        (_, Some(token)) if !token.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            let expected = "visible ASCII only, without spaces or line breaks";
+            document.expected(&path_of_token, expected);
         }
+        (_, Some(token)) if token.len() < MIN_TOKEN => require(document, &path_of_token, false),
         (Some(address), Some(EXAMPLE_TOKEN)) if !address.ip().is_loopback() => {
             let expected = "a secret of your own, not the one of the example, which all know";
             document.expected(&path_of_token, expected);
@@ -115,7 +120,7 @@ fn admin(path: &Path, server: &http::Settings, document: &mut Document<'_>) {
                 "missing, expected {} because admin_listen, {address}, is not a loopback address",
                 hints::expected(&path_of_token)
             );
-            document.report(&path.key("admin_listen"), message, document.example(&path_of_token));
+            document.report(&path_of_token, message, document.example(&path_of_token));
         }
         _ => {}
     }
@@ -141,6 +146,8 @@ fn cache(settings: &Settings, document: &mut Document<'_>) {
     within(document, &path.key("error_ttl"), cache.error_ttl, Duration::ZERO, DAY);
     let interval = cache.version_interval;
     within(document, &path.key("version_interval"), interval, MIN_TIMEOUT, DAY);
+    let memory = cache.memory.as_u64();
+    require(document, &path.key("memory"), memory == 0 || MEMORY.contains(&memory));
     let encodings = &cache.encodings;
     let twice = (1..encodings.len()).any(|i| encodings[..i].contains(&encodings[i]));
     let right = encodings.contains(&Encoding::Gzip) && !twice;

@@ -37,6 +37,45 @@ fn every_kind_of_setting_says_what_it_expects() {
             "cors_origins = \"*\"",
             "server.cors_origins: expected \"*\" alone, or origins such as",
         ),
+        (
+            "server",
+            "admin_listen = \"0.0.0.0:3001\"",
+            "server.admin_token: missing, expected a secret of at least 16 characters because \
+             admin_listen, 0.0.0.0:3001, is not a loopback address",
+        ),
+        (
+            "server",
+            "admin_listen = \"127.0.0.1:3000\"",
+            "server.admin_listen: expected another address than listen",
+        ),
+        (
+            "server",
+            "admin_token = \"0123456789abcdef\\n\"",
+            "server.admin_token: expected visible ASCII only, without spaces or line breaks, got a \
+             string",
+        ),
+        (
+            "server",
+            "admin_token = \"short\"",
+            "server.admin_token: expected a secret of at least 16",
+        ),
+        (
+            "server",
+            "admin_listen = \"[::]:3001\"\nadmin_token = \"only-an-example-of-a-token\"",
+            "server.admin_token: expected a secret of your own, not the one of the example",
+        ),
+        (
+            "cache",
+            "encodings = [\"br\"]",
+            "cache.encodings: expected \"gzip\" and perhaps \"br\" and \"zstd\", each once",
+        ),
+        ("cache", "encodings = [\"gzip\", \"gzip\"]", "cache.encodings: expected \"gzip\" and"),
+        ("cache", "encodings = [\"deflate\"]", "cache.encodings[0]: expected"),
+        (
+            "cache",
+            "memory = 5",
+            "cache.memory: expected \"0\", or a size from 64KiB to 1PiB, got 5",
+        ),
         ("server", "workers = -1", "server.workers: expected an integer from 1 to 1024, got -1"),
         (
             "server",
@@ -46,7 +85,7 @@ fn every_kind_of_setting_says_what_it_expects() {
         (
             "cache",
             "memory = \"lots\"",
-            "cache.memory: expected a size such as \"512MB\" or \"2GB\", got \"lots\"\n    example: memory = \"512MB\"",
+            "cache.memory: expected \"0\", or a size from 64KiB to 1PiB, got \"lots\"",
         ),
         (
             "databases.main",

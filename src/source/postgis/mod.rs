@@ -200,23 +200,18 @@ impl PostgisSource {
     /// The database can't be reached, or the query doesn't give one row with one value.
     pub async fn version(&self, query: &str) -> Result<String, SourceError> {
         let query = query.trim().trim_end_matches(';');
-        // On lines of its own, since it may end in a comment.
-        let sql = format!(
-            "SELECT version::pg_catalog.text FROM (\n{query}\n) AS asked (version) \
-                           LIMIT 2"
-        );
+        // On lines of its own, since it may end in a comment. The database sees to it that it has one
+        // column and no second row.
+        let sql = format!("SELECT (\n{query}\n)::pg_catalog.text");
         let connection = self.checkout().await?;
-        let rows = timeout(PATIENCE, connection.client().query_typed(&sql, &[])).await;
-        let rows = rows.map_err(|_| self.too_late())?;
-        connection.finish(&rows);
-        let rows = rows.map_err(|error| self.classify(&error))?;
-        let value = match rows.as_slice() {
-            [row] => row.try_get(0).map_err(|error| self.classify(&error))?,
-            _ => None,
-        };
+        let row = timeout(PATIENCE, connection.client().query_typed_one(&sql, &[])).await;
+        let row = row.map_err(|_| self.too_late())?;
+        connection.finish(&row);
+        let value = row.and_then(|row| row.try_get::<_, Option<String>>(0));
+        let value = value.map_err(|error| self.classify(&error))?;
         value.ok_or_else(|| SourceError::Query {
             database: self.name.clone(),
-            reason: format!("expected one row with one value, got {} rows or NULL", rows.len()),
+            reason: "it gives no row, or NULL".to_owned(),
         })
     }
 
