@@ -41,14 +41,15 @@ struct Entry {
     expires: u64,
 }
 
-/// What the allocator takes for `len` bytes. mimalloc has four sizes to each power of two, as many
-/// blocks of one size as fit in a page. Where tiles come and go, a twenty-fourth of the blocks wait for a tile of their size.
+/// What the allocator takes for `len` bytes. mimalloc has four sizes to each power of two, and as
+/// many blocks of one size as fit in a page. Where tiles come and go, a twenty-fourth of the blocks
+/// wait for a tile of their size.
 fn allocated(len: usize) -> usize {
     let block = len.max(1).next_multiple_of((len.next_power_of_two() / 8).max(16));
     let page = match block {
-        ..=8_192 => 65_536,
-        ..=131_072 => 524_288,
-        ..=1_048_576 => 4_194_304 - 65_536,
+        0..=8_192 => 65_536,
+        8_193..=131_072 => 524_288,
+        131_073..=1_048_576 => 4_194_304 - 65_536,
         // A page of its own.
         _ => block,
     };
