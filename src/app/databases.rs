@@ -61,7 +61,7 @@ struct Status {
 /// The queries of the layers that are in `database`.
 fn queries(settings: &Settings, database: &str) -> Vec<QuerySettings> {
     let here = settings.layers_in(database);
-    here.filter_map(|(id, layer)| layer.query_settings(id)).collect()
+    here.flat_map(|(id, layer)| layer.query_settings(id)).collect()
 }
 
 impl Databases {

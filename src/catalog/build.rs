@@ -1,6 +1,7 @@
 //! From settings and what the databases hold to a [`Catalog`].
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
@@ -9,8 +10,8 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::names::{self, Candidate};
 use super::{
-    Catalog, Disabled, Layer, LayerSettings, NamedSource, OnLayerError, Tileset, TilesetSettings,
-    same_name,
+    Catalog, Disabled, Layer, LayerSettings, NamedSource, OnLayerError, Part, Tileset,
+    TilesetSettings, same_name,
 };
 use crate::source::SourceLayer;
 use crate::source::postgis::{
@@ -123,16 +124,21 @@ impl Builder<'_> {
             let name = &*database.source.name;
             return Err(Disabled::both(format!("database {name:?} can't be reached")));
         };
-        let wanted = settings.table_settings(id);
-        let mut layer = if settings.sql.is_some() {
-            let (query, table) = inventory.find_query(id, &wanted)?;
-            let layer_of_query = TableLayer::of_query(inventory, query, table, &wanted)?;
-            layer(id, settings, database, table, layer_of_query)
-        } else {
-            let table = inventory.find(&wanted)?;
-            bound.insert(column_id(database, table));
-            layer(id, settings, database, table, TableLayer::new(inventory, table, &wanted)?)
-        };
+        let mut parts = Vec::new();
+        for source in settings.sources(id) {
+            let part = if source.sql.is_some() {
+                let (query, table) = inventory.find_query(&source.name, &source.table)?;
+                let layer = TableLayer::of_query(inventory, query, table, &source.table)?;
+                Prepared { zooms: source.zooms, table, queried: true, layer }
+            } else {
+                let table = inventory.find(&source.table)?;
+                bound.insert(column_id(database, table));
+                let layer = TableLayer::new(inventory, table, &source.table)?;
+                Prepared { zooms: source.zooms, table, queried: false, layer }
+            };
+            parts.push(part);
+        }
+        let mut layer = layer(id, settings, database, parts);
         if let Some(version) = self.versions.get(id) {
             layer.data_version = Some(version.clone());
         }
@@ -170,12 +176,16 @@ impl Builder<'_> {
                     table.qualified(),
                     &table.geometry.name,
                 );
-                match TableLayer::new(inventory, table, &settings.table_settings(&id)) {
-                    Ok(prepared) => {
-                        publish(catalog, layer(&id, &settings, database, table, prepared));
-                    }
-                    Err(reason) => {
-                        catalog.disabled.insert(id.clone(), reason.into());
+                for source in settings.sources(&id) {
+                    match TableLayer::new(inventory, table, &source.table) {
+                        Ok(layer) => {
+                            let zooms = source.zooms;
+                            let part = Prepared { zooms, table, queried: false, layer };
+                            publish(catalog, self::layer(&id, &settings, database, vec![part]));
+                        }
+                        Err(reason) => {
+                            catalog.disabled.insert(id.clone(), reason.into());
+                        }
                     }
                 }
             }
@@ -193,8 +203,10 @@ impl Builder<'_> {
         let mut first = HashMap::new();
         for tileset in catalog.tilesets.values() {
             let layer = &tileset.members[0];
-            let table = (layer.database.name.clone(), layer.table.clone());
-            first.entry(table).or_insert_with(|| tileset.clone());
+            for part in &layer.parts {
+                let table = (layer.database.name.clone(), part.table.clone());
+                first.entry(table).or_insert_with(|| tileset.clone());
+            }
         }
         for ((database, table), candidate) in found.iter().zip(candidates) {
             let alias = candidate.alias();
@@ -274,44 +286,67 @@ fn publish(catalog: &mut Catalog, layer: Layer) {
     catalog.tilesets.insert(tileset.id.clone(), Arc::new(tileset));
 }
 
+/// A part of a layer that its database has agreed to.
+struct Prepared<'a> {
+    zooms: RangeInclusive<u8>,
+    table: &'a SpatialTable,
+    queried: bool,
+    layer: TableLayer,
+}
+
 fn layer(
     id: &str,
     settings: &LayerSettings,
     database: &Database,
-    table: &SpatialTable,
-    table_layer: TableLayer,
+    prepared: Vec<Prepared<'_>>,
 ) -> Layer {
-    let fields = table_layer.columns().iter().map(field).collect();
-    let query = SourceLayer::Postgis(table_layer);
+    let mut fields: Vec<(String, &'static str)> = Vec::new();
+    for field in prepared.iter().flat_map(|part| part.layer.columns()).map(field) {
+        if !fields.iter().any(|(name, _)| *name == field.0) {
+            fields.push(field);
+        }
+    }
+    let comment = prepared.first().and_then(|part| part.table.comment.clone());
+    let found = prepared.first().and_then(|part| part.table.bounds);
+    let bounds = settings.bounds.map(|[w, s, e, n]| Rect::new((w, s), (e, n))).or(found);
+    let first = prepared.iter().map(|part| *part.zooms.start()).min().unwrap_or(0);
+    let last = prepared.iter().map(|part| *part.zooms.end()).max().unwrap_or(0);
+    let name = settings.layer_name.clone().unwrap_or_else(|| id.to_owned());
+    let parts: Vec<Part> = prepared.into_iter().map(|one| part(&name, settings, one)).collect();
+    Layer {
+        id: id.to_owned(),
+        description: settings.description.clone().or(comment),
+        attribution: settings.attribution.clone(),
+        min_zoom: settings.min_zoom.max(first),
+        max_zoom: settings.max_zoom.min(last),
+        bounds,
+        fields,
+        freshness: settings.freshness(),
+        zoom_freshness: settings.zoom_freshness(),
+        data_version: settings.data_version.clone(),
+        identity: identity(database, settings, &parts),
+        large_ids_reported: AtomicBool::new(false),
+        truncations_reported: AtomicU64::new(0),
+        database: database.source.clone(),
+        name,
+        parts,
+    }
+}
+
+fn part(name: &str, settings: &LayerSettings, prepared: Prepared<'_>) -> Part {
+    let Prepared { zooms, table, queried, layer } = prepared;
+    let query = SourceLayer::Postgis(layer);
     let spec = LayerSpec {
-        name: settings.layer_name.clone().unwrap_or_else(|| id.to_owned()),
+        name: name.to_owned(),
         keys: query.keys(),
         crs: query.crs(),
         extent: settings.extent,
         buffer: settings.buffer,
         levels: settings.levels(),
     };
-    let bounds = settings.bounds.map(|[w, s, e, n]| Rect::new((w, s), (e, n))).or(table.bounds);
-    Layer {
-        id: id.to_owned(),
-        table: if settings.sql.is_some() { "its sql".to_owned() } else { table.qualified() },
-        geometry: table.geometry.name.clone(),
-        description: settings.description.clone().or_else(|| table.comment.clone()),
-        attribution: settings.attribution.clone(),
-        min_zoom: settings.min_zoom,
-        max_zoom: settings.max_zoom,
-        bounds,
-        fields,
-        freshness: settings.freshness(),
-        zoom_freshness: settings.zoom_freshness(),
-        data_version: settings.data_version.clone(),
-        identity: identity(database, settings, &spec, &query),
-        large_ids_reported: AtomicBool::new(false),
-        truncations_reported: AtomicU64::new(0),
-        database: database.source.clone(),
-        query,
-        spec,
-    }
+    let geometry = table.geometry.name.clone();
+    let table = if queried { "its sql".to_owned() } else { table.qualified() };
+    Part { zooms, table, geometry, query, spec }
 }
 
 fn field(column: &Column) -> (String, &'static str) {
@@ -324,15 +359,11 @@ fn field(column: &Column) -> (String, &'static str) {
 }
 
 /// Digest of all that decides what the layer's tiles hold.
-fn identity(
-    database: &Database,
-    settings: &LayerSettings,
-    spec: &LayerSpec,
-    query: &SourceLayer,
-) -> u128 {
+fn identity(database: &Database, settings: &LayerSettings, parts: &[Part]) -> u128 {
     let zooms = (settings.min_zoom, settings.max_zoom);
-    let definition = query.definition();
-    xxh3_128(format!("{:?}", (&*database.source.name, spec, zooms, definition)).as_bytes())
+    let part = |part: &Part| format!("{:?}", (&part.zooms, &part.spec, part.query.definition()));
+    let parts: Vec<String> = parts.iter().map(part).collect();
+    xxh3_128(format!("{:?}", (&*database.source.name, zooms, parts)).as_bytes())
 }
 
 /// The members' attributions, each once.

@@ -24,12 +24,10 @@ pub struct Layer {
     pub description: Option<String>,
     pub attribution: Option<String>,
     pub database: NamedSource,
-    /// The table as SQL writes it.
-    pub table: String,
-    /// Name of its geometry column.
-    pub geometry: String,
-    pub query: SourceLayer,
-    pub spec: LayerSpec,
+    /// Name of the layer inside the tile.
+    pub name: String,
+    /// Where its rows come from; the first that has a zoom is the one.
+    pub parts: Vec<Part>,
     pub min_zoom: u8,
     pub max_zoom: u8,
     /// Longitudes and latitudes.
@@ -49,7 +47,29 @@ pub struct Layer {
     pub truncations_reported: AtomicU64,
 }
 
+/// Where a layer's rows come from at some zooms.
+pub struct Part {
+    pub zooms: RangeInclusive<u8>,
+    /// The table as SQL writes it.
+    pub table: String,
+    /// Name of its geometry column.
+    pub geometry: String,
+    pub query: SourceLayer,
+    pub spec: LayerSpec,
+}
+
 impl Layer {
+    /// Where rows of zoom `z` come from; `None` where there are none.
+    pub fn at(&self, z: u8) -> Option<&Part> {
+        self.parts.iter().find(|part| part.zooms.contains(&z))
+    }
+
+    /// How far its tiles reach beyond their own square, in sides of a tile.
+    pub fn margin(&self) -> f32 {
+        let margin = |part: &Part| part.spec.buffer as f32 / part.spec.extent.max(1) as f32;
+        self.parts.iter().map(margin).fold(0.0, f32::max)
+    }
+
     /// Whether the layer has tiles at zoom `z`.
     pub fn has_zoom(&self, z: u8) -> bool {
         (self.min_zoom..=self.max_zoom).contains(&z)

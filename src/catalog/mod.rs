@@ -11,11 +11,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 pub use build::{Builder, Database, Tables};
-pub use layer::{Freshness, Layer, Lifetimes, NamedSource, Tileset};
+pub use layer::{Freshness, Layer, Lifetimes, NamedSource, Part, Tileset};
 pub use names::{FORMATS, RESERVED, is_id_char};
 pub use settings::{
-    DEFAULT_BUFFER, DEFAULT_EXTENT, DEFAULT_MAX_ZOOM, LayerSettings, OnLayerError, TilesetSettings,
-    ZoomSettings,
+    DEFAULT_BUFFER, DEFAULT_EXTENT, DEFAULT_MAX_ZOOM, LayerSettings, OnLayerError, RowSource,
+    SourceSettings, TilesetSettings, ZoomSettings,
 };
 use thiserror::Error;
 
@@ -137,7 +137,7 @@ impl Catalog {
 fn same_name(members: &[Arc<Layer>]) -> Option<(String, String)> {
     let mut seen = HashMap::new();
     members.iter().find_map(|layer| {
-        let other = seen.insert(layer.spec.name.as_str(), layer.id.as_str())?;
+        let other = seen.insert(layer.name.as_str(), layer.id.as_str())?;
         Some((other.to_owned(), layer.id.clone()))
     })
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::{CommandError, NOTHING_TO_SERVE, load, print, sources};
 use crate::app::{self, Databases};
-use crate::catalog::{Layer, Tables, Tileset};
+use crate::catalog::{Layer, Part, Tables, Tileset};
 use crate::source::SourceLayer;
 use crate::source::postgis::{PostgisSource, Relation, SpatialTable};
 
@@ -37,7 +37,11 @@ pub fn check(config: Option<&Path>, sources: &[String]) -> Result<ExitCode, Comm
                 && tileset.id == layer.id
                 && let Some((tables, source)) = known.get(&*layer.database.name)
             {
-                for warning in warnings_of(layer, tables, source).await {
+                let mut all: Vec<String> = gaps(layer).into_iter().collect();
+                for part in &layer.parts {
+                    all.extend(warnings_of(part, tables, source).await);
+                }
+                for warning in all {
                     let _ = writeln!(text, "  warning: {warning}");
                     warnings += 1;
                 }
@@ -82,7 +86,10 @@ fn headline(tileset: &Tileset) -> String {
     let (min, max) = tileset.zooms();
     match tileset.members.as_slice() {
         [layer] if layer.id == tileset.id => {
-            format!("{}  {} ({}), zoom {min}-{max}", layer.id, layer.table, layer.geometry)
+            let part = |part: &Part| format!("{} ({})", part.table, part.geometry);
+            let mut parts: Vec<String> = layer.parts.iter().map(part).collect();
+            parts.dedup();
+            format!("{}  {}, zoom {min}-{max}", layer.id, parts.join(", "))
         }
         members => {
             let ids: Vec<_> = members.iter().map(|layer| layer.id.as_str()).collect();
@@ -91,8 +98,16 @@ fn headline(tileset: &Tileset) -> String {
     }
 }
 
-async fn warnings_of(layer: &Layer, tables: &Tables, source: &PostgisSource) -> Vec<String> {
-    let Some(table) = find(layer, tables) else { return Vec::new() };
+/// Zooms between the first and the last at which the layer is always empty.
+fn gaps(layer: &Layer) -> Option<String> {
+    let gaps = (layer.min_zoom..=layer.max_zoom).filter(|z| layer.at(*z).is_none());
+    let gaps: Vec<String> = gaps.map(|z| z.to_string()).collect();
+    (!gaps.is_empty())
+        .then(|| format!("no table or sql at zoom {}: its tiles are empty there", gaps.join(", ")))
+}
+
+async fn warnings_of(part: &Part, tables: &Tables, source: &PostgisSource) -> Vec<String> {
+    let Some(table) = find(part, tables) else { return Vec::new() };
     let mut warnings = Vec::new();
     warnings.extend(index_warning(table));
     if table.geometry.sampled {
@@ -103,7 +118,7 @@ async fn warnings_of(layer: &Layer, tables: &Tables, source: &PostgisSource) -> 
             table.geometry.geometry_type,
         ));
     }
-    let SourceLayer::Postgis(query) = &layer.query;
+    let SourceLayer::Postgis(query) = &part.query;
     if query.id_column().is_none() {
         warnings.push(
             "no key for ids: features get none, so clients can't tell them apart across tiles; \
@@ -124,12 +139,12 @@ async fn warnings_of(layer: &Layer, tables: &Tables, source: &PostgisSource) -> 
     warnings
 }
 
-fn find<'a>(layer: &Layer, tables: &'a Tables) -> Option<&'a SpatialTable> {
+fn find<'a>(part: &Part, tables: &'a Tables) -> Option<&'a SpatialTable> {
     let Tables::Known(inventory) = tables else { return None };
     inventory
         .tables
         .iter()
-        .find(|table| table.qualified() == layer.table && table.geometry.name == layer.geometry)
+        .find(|table| table.qualified() == part.table && table.geometry.name == part.geometry)
 }
 
 /// SQL that makes a table of pieces, and the settings that make a layer of it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{CommandError, print, sources};
 use crate::app::{self, Databases};
-use crate::catalog::{Disabled, Layer, Tables};
+use crate::catalog::{Disabled, Layer, Part, Tables};
 use crate::config::Settings;
 use crate::source::SourceLayer;
 use crate::source::postgis::{Inventory, SpatialTable};
@@ -36,11 +36,14 @@ fn configuration<'a>(
 ) -> String {
     let mut text = HEAD.to_owned();
     for layer in layers {
-        let table = inventory.tables.iter().find(|table| {
-            table.qualified() == layer.table && table.geometry.name == layer.geometry
-        });
+        // What is published has one part.
+        let Some(part) = layer.parts.first() else { continue };
+        let table = inventory
+            .tables
+            .iter()
+            .find(|table| table.qualified() == part.table && table.geometry.name == part.geometry);
         if let Some(table) = table {
-            layer_section(&mut text, layer, table);
+            layer_section(&mut text, layer, part, table);
         }
     }
     for (id, disabled) in disabled {
@@ -67,7 +70,7 @@ memory = \"512MB\"
 url = \"${DATABASE_URL}\"
 ";
 
-fn layer_section(text: &mut String, layer: &Layer, table: &SpatialTable) {
+fn layer_section(text: &mut String, layer: &Layer, part: &Part, table: &SpatialTable) {
     let geometry = &table.geometry;
     let srid = geometry.srid.map_or("unknown SRID".to_owned(), |srid| format!("SRID {srid}"));
     let rows = table.estimated_rows.map_or(String::new(), |rows| format!(", about {rows} rows"));
@@ -82,7 +85,7 @@ fn layer_section(text: &mut String, layer: &Layer, table: &SpatialTable) {
         toml_string(&plain_name(table)),
         toml_string(&geometry.name),
     );
-    let SourceLayer::Postgis(query) = &layer.query;
+    let SourceLayer::Postgis(query) = &part.query;
     match query.id_column() {
         Some(id) => {
             let _ = writeln!(text, "id = {}", toml_string(id));

@@ -10,7 +10,7 @@ use toml::de::DeValue;
 use super::path::{Path, printable};
 use super::tree::Document;
 use super::{Settings, hints, names, urls};
-use crate::catalog::{LayerSettings, TilesetSettings};
+use crate::catalog::{LayerSettings, RowSource, TilesetSettings, ZoomSettings};
 use crate::http;
 use crate::source::postgis;
 use crate::tile::Encoding;
@@ -174,28 +174,23 @@ fn layer(path: &Path, layer: &LayerSettings, document: &mut Document<'_>) {
         return;
     }
     layer_database(path, layer, document);
-    let texts = [
-        ("table", layer.table.as_ref()),
-        ("sql", layer.sql.as_ref()),
-        ("geometry", layer.geometry.as_ref()),
-        ("id", layer.id.as_ref()),
-        ("layer_name", layer.layer_name.as_ref()),
-    ];
-    for (key, text) in texts {
-        if text.is_some_and(|text| text.trim().is_empty()) {
-            document.expected(&path.key(key), "a string that isn't empty");
-        }
+    source(path, &layer.own_source(), document);
+    if layer.layer_name.as_ref().is_some_and(|name| name.trim().is_empty()) {
+        document.expected(&path.key("layer_name"), "a string that isn't empty");
     }
-    match (&layer.table, &layer.sql) {
-        (Some(_), Some(_)) => document.expected(&path.key("sql"), "table or sql, not both"),
-        (None, None) => {
+    let has_source = |own: &RowSource| own.table.is_some() || own.sql.is_some();
+    let ranges = || layer.zooms.iter().map(ZoomSettings::own_source);
+    if !has_source(&layer.own_source()) {
+        for (i, own) in ranges().enumerate() {
+            if !has_source(&own) && own != RowSource::default() {
+                document
+                    .expected(&path.key("zooms").index(i), "table or sql, here or in the layer");
+            }
+        }
+        if !ranges().any(|own| has_source(&own)) {
             let example = document.example(&path.key("table"));
             document.report(&path.key("table"), "missing, expected table or sql".into(), example);
         }
-        _ => {}
-    }
-    if let Some(srid) = layer.srid {
-        require(document, &path.key("srid"), (1..=MAX_SRID).contains(&srid));
     }
     if let Some([west, south, east, north]) = layer.bounds {
         let inside = west >= -180.0 && east <= 180.0 && south >= -90.0 && north <= 90.0;
@@ -221,6 +216,23 @@ fn layer(path: &Path, layer: &LayerSettings, document: &mut Document<'_>) {
         }
     }
     levels::layer(path, layer, document);
+}
+
+/// Where rows come from.
+fn source(path: &Path, own: &RowSource, document: &mut Document<'_>) {
+    let texts =
+        [("table", &own.table), ("sql", &own.sql), ("geometry", &own.geometry), ("id", &own.id)];
+    for (key, text) in texts {
+        if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
+            document.expected(&path.key(key), "a string that isn't empty");
+        }
+    }
+    if own.table.is_some() && own.sql.is_some() {
+        document.expected(&path.key("sql"), "table or sql, not both");
+    }
+    if let Some(srid) = own.srid {
+        require(document, &path.key("srid"), (1..=MAX_SRID).contains(&srid));
+    }
 }
 
 fn layer_database(path: &Path, layer: &LayerSettings, document: &mut Document<'_>) {

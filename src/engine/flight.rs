@@ -9,7 +9,7 @@ use tracing::warn;
 
 use super::{TileError, TileErrorKind, truncation};
 use crate::cache::CachedTile;
-use crate::catalog::{Layer, NamedSource, Tileset};
+use crate::catalog::{Layer, NamedSource, Part, Tileset};
 use crate::metrics::{LayerMetrics, Metrics};
 use crate::source::{Deadline, FetchStats, LayerRequest, TileSink};
 use crate::tile::{
@@ -48,8 +48,11 @@ pub(super) async fn make(
     metrics: &Metrics,
     counters: impl Fn(&str) -> Option<LayerMetrics>,
 ) -> Result<Flown, TileError> {
-    let members: Vec<&Arc<Layer>> =
-        tileset.members.iter().filter(|layer| layer.has_zoom(coord.z())).collect();
+    // A layer may have zooms without a source, where it is empty.
+    let members: Vec<(&Arc<Layer>, &Part)> = (tileset.members.iter())
+        .filter(|layer| layer.has_zoom(coord.z()))
+        .filter_map(|layer| Some((layer, layer.at(coord.z())?)))
+        .collect();
     let deadline = Deadline::after(timeout);
     let fetcher = Fetcher { members: &members, coord, deadline, metrics };
     let fetches = by_database(&members).into_iter().map(|(source, places)| async {
@@ -69,7 +72,7 @@ pub(super) async fn make(
             }
             Err((place, error)) => {
                 sinks.push(fetcher.without(place));
-                failed.push((members[place].clone(), error));
+                failed.push((members[place].0.clone(), error));
             }
         }
     }
@@ -89,9 +92,9 @@ pub(super) async fn make(
 }
 
 /// The databases of the members, each with its members' places in the tile.
-fn by_database<'a>(members: &[&'a Arc<Layer>]) -> Vec<(&'a NamedSource, Vec<usize>)> {
+fn by_database<'a>(members: &[(&'a Arc<Layer>, &'a Part)]) -> Vec<(&'a NamedSource, Vec<usize>)> {
     let mut groups: Vec<(&NamedSource, Vec<usize>)> = Vec::new();
-    for (place, layer) in members.iter().enumerate() {
+    for (place, (layer, _)) in members.iter().enumerate() {
         match groups.iter_mut().find(|(source, _)| source.name == layer.database.name) {
             Some((_, places)) => places.push(place),
             None => groups.push((&layer.database, vec![place])),
@@ -102,7 +105,7 @@ fn by_database<'a>(members: &[&'a Arc<Layer>]) -> Vec<(&'a NamedSource, Vec<usiz
 
 /// Reads the members of a tile.
 struct Fetcher<'m, 'a> {
-    members: &'m [&'a Arc<Layer>],
+    members: &'m [(&'a Arc<Layer>, &'a Part)],
     coord: TileCoord,
     deadline: Deadline,
     metrics: &'m Metrics,
@@ -117,11 +120,12 @@ impl<'a> Fetcher<'_, 'a> {
     ) -> Result<(Sink<'a>, FetchStats), TileError> {
         let Self { members, coord, deadline, metrics } = *self;
         let request = |&place: &usize| {
-            let layer = members[place];
-            LayerRequest { layer: &layer.query, tile: coord, spec: &layer.spec }
+            let (_, part) = members[place];
+            LayerRequest { layer: &part.query, tile: coord, spec: &part.spec }
         };
         let requests: Vec<_> = places.iter().map(request).collect();
-        let layers = places.iter().map(|&place| SinkLayer::new(place, &members[place].spec, coord));
+        let new = |&place: &usize| SinkLayer::new(place, &members[place].1.spec, coord);
+        let layers = places.iter().map(new);
         let mut sink = Sink { layers: layers.collect(), coord };
         let started = Instant::now();
         match source.source.fetch(&requests, &mut sink, deadline).await {
@@ -168,7 +172,7 @@ impl<'a> Fetcher<'_, 'a> {
 
     /// Nothing of a member.
     fn without(&self, place: usize) -> Sink<'a> {
-        let mut layer = SinkLayer::new(place, &self.members[place].spec, self.coord);
+        let mut layer = SinkLayer::new(place, &self.members[place].1.spec, self.coord);
         layer.truncated = Some(Truncation::Failed);
         Sink { layers: vec![layer], coord: self.coord }
     }
@@ -176,7 +180,7 @@ impl<'a> Fetcher<'_, 'a> {
 
 /// Encodes the layers, joins them in the tileset's order and compresses.
 fn finish<'a>(
-    members: &[&Arc<Layer>],
+    members: &[(&Arc<Layer>, &Part)],
     sinks: impl Iterator<Item = Sink<'a>>,
     coord: TileCoord,
     mut timing: Timing,
@@ -192,8 +196,8 @@ fn finish<'a>(
         }
         let reasons = layer.truncated.into_iter().chain(stats.truncated);
         cuts.extend(reasons.map(|reason| (layer.place, reason)));
-        report_large_ids(members[layer.place], stats);
-        if let Some(counters) = counters(&members[layer.place].id) {
+        report_large_ids(members[layer.place].0, stats);
+        if let Some(counters) = counters(&members[layer.place].0.id) {
             count(&counters, stats, layer.untransformable);
         }
         encoded[layer.place] = bytes;

@@ -98,8 +98,11 @@ impl Served {
 }
 
 fn member(layer: &Layer) -> Member {
-    let margin = layer.spec.buffer as f32 / layer.spec.extent.max(1) as f32;
-    Member { layer: layer.identity, margin, zooms: [layer.min_zoom, layer.max_zoom] }
+    Member {
+        layer: layer.identity,
+        margin: layer.margin(),
+        zooms: [layer.min_zoom, layer.max_zoom],
+    }
 }
 
 /// The tileset's name, unless it is but a list of layers, and those of its layers. Ids have no

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 use tracing::warn;
 
-use crate::catalog::Layer;
+use crate::catalog::{Layer, Part};
 use crate::metrics::LayerMetrics;
 use crate::tile::{TileCoord, Truncation};
 
@@ -21,7 +21,7 @@ pub(super) type Cut = (usize, Truncation);
 /// Counts and logs the cuts of a tile that was just made. Returns the value of its
 /// `Tesela-Truncated` header, unless there are none.
 pub(super) fn report(
-    members: &[&Arc<Layer>],
+    members: &[(&Arc<Layer>, &Part)],
     mut cuts: Vec<Cut>,
     tile: TileCoord,
     counters: impl Fn(&str) -> Option<LayerMetrics>,
@@ -30,7 +30,7 @@ pub(super) fn report(
     cuts.sort_unstable();
     cuts.dedup();
     for &(place, reason) in &cuts {
-        let layer = members[place];
+        let (layer, _) = members[place];
         if let Some(counters) = counters(&layer.id) {
             match reason {
                 Truncation::MaxFeatures => counters.truncated_max_features.inc(),
@@ -43,7 +43,7 @@ pub(super) fn report(
             log(layer, tile, reason);
         }
     }
-    let named = cuts.iter().map(|&(place, reason)| (members[place].id.as_str(), reason));
+    let named = cuts.iter().map(|&(place, reason)| (members[place].0.id.as_str(), reason));
     (!cuts.is_empty()).then(|| header(named))
 }
 
@@ -73,7 +73,7 @@ fn is_first(reported: &AtomicU64, z: u8, reason: Truncation) -> bool {
 }
 
 fn log(layer: &Layer, tile: TileCoord, reason: Truncation) {
-    let level = layer.spec.levels.at(tile.z());
+    let level = layer.at(tile.z()).map(|part| part.spec.levels.at(tile.z())).unwrap_or_default();
     let (limit, advice) = match reason {
         Truncation::MaxFeatures => (
             level.max_features.map(u64::from),

@@ -90,7 +90,7 @@ fn describe<'a>(served: &'a Served, base: &str) -> TileJson<'a> {
 
 fn vector_layer(layer: &Layer) -> VectorLayer<'_> {
     VectorLayer {
-        id: &layer.spec.name,
+        id: &layer.name,
         description: layer.description.as_deref(),
         minzoom: layer.min_zoom,
         maxzoom: layer.max_zoom,

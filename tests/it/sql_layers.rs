@@ -232,3 +232,59 @@ fn a_query_may_give_geography() {
     assert_eq!(inside("a"), inside("b"));
     assert!(inside("a").len() > 50);
 }
+
+#[test]
+fn zooms_have_sources_of_their_own_under_one_layer_name() {
+    let database = Database::with_world();
+    let server = serve(
+        &database,
+        "[layers.places]\nid = \"id\"\n\
+         [[layers.places.zooms]]\nzooms = [1, 2]\ntable = \"countries\"\nproperties = [\"name\"]\n\
+         [[layers.places.zooms]]\nzooms = [4, 6]\nproperties = [\"id\"]\n\
+         sql = \"SELECT id, geom FROM cities WHERE geom && {bbox} AND id % 2 = 0\"\n\
+         [layers.plain]\ntable = \"countries\"\nid = \"id\"\nproperties = [\"name\"]\n\
+         [tilesets.both]\nlayers = [\"places\", \"plain\"]\n",
+    );
+    let low = server.tile("/places/1/1/0");
+    assert_eq!((low[0].name.as_str(), low.len()), ("places", 1));
+    assert!(low[0].features.iter().all(|feature| !feature.polygons.is_empty()));
+    assert!(low[0].features[0].properties.contains_key("name"));
+    let high = server.tile("/places/4/8/5");
+    assert_eq!(high[0].name, "places");
+    assert!(high[0].features.iter().all(|f| f.points.len() == 1 && f.id.unwrap() % 2 == 0));
+    // Between them it is empty, and before and after them there is none.
+    assert_eq!(get(&server, "/places/3/4/2").status, 204);
+    assert_eq!(get(&server, "/both/3/4/2").status, 200);
+    for tile in ["0/0/0", "7/64/40"] {
+        assert_eq!(get(&server, &format!("/places/{tile}")).status, 404);
+    }
+    let json = server.get("/places").json();
+    assert_eq!((&json["minzoom"], &json["maxzoom"]), (&1.into(), &6.into()));
+    let fields = &json["vector_layers"][0]["fields"];
+    assert_eq!((&fields["name"], &fields["id"]), (&"String".into(), &"Number".into()));
+    // A purge of it covers all its sources.
+    assert_eq!(server.purge(r#"{"layer": "places"}"#).json()["tiles"], 4);
+}
+
+#[test]
+fn check_tells_of_zooms_without_a_source() {
+    let database = Database::with_world();
+    let toml = format!(
+        "[databases.main]\nurl = \"{}\"\n[layers.a]\nid = \"id\"\n\
+         [[layers.a.zooms]]\nzooms = [1, 2]\ntable = \"countries\"\n\
+         [[layers.a.zooms]]\nzooms = [5, 6]\ntable = \"cities\"\n\
+         [[layers.a.zooms]]\nzooms = [8, 9]\nsql = \"SELECT * FROM gone WHERE geom && {{bbox}}\"\n",
+        database.url
+    );
+    let broken = ConfigFile::new(&toml);
+    let output = run(&["check", "--config", &broken.path]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("a  DISABLED: its `sql` can't be used:"), "{text}");
+    let file = ConfigFile::new(&toml.replace("gone", "cities"));
+    let output = run(&["check", "--config", &file.path]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    let gaps = "warning: no table or sql at zoom 3, 4, 7: its tiles are empty there";
+    assert!(text.contains(gaps), "{text}");
+}

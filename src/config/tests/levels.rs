@@ -157,14 +157,15 @@ fn a_range_says_which_zooms_it_is_for_and_what_is_different_there() {
     );
     refused(
         &with_range("zooms = [3, 4]"),
-        "tesela.toml:7: layers.roads.zooms[0]: expected simplify, min_size, max_features, \
-         max_tile_bytes or how long tiles live (ttl, max_age, s_maxage, …) for these zooms, got \
-         none of them\n    example: simplify = 2.0",
+        "tesela.toml:7: layers.roads.zooms[0]: expected another source (table, sql, properties, …), \
+         simplify, min_size, max_features, max_tile_bytes or how long tiles live (ttl, max_age, …) \
+         for these zooms, got none of them\n    example: simplify = 2.0",
     );
     refused(
         &with_range("zooms = [3, 4]\nmax_feature = 5"),
         "tesela.toml:9: layers.roads.zooms[0].max_feature: unknown key, did you mean \
-         `max_features`? Here can be: zooms, simplify, min_size, max_features, max_tile_bytes, \
+         `max_features`? Here can be: zooms, table, sql, geometry, \
+         srid, id, properties, simplify, min_size, max_features, max_tile_bytes, \
          ttl, max_age, s_maxage, stale_while_revalidate, stale_if_error\n    example: max_features = 20000",
     );
 }
@@ -212,6 +213,6 @@ fn a_variable_sets_all_ranges_of_a_layer() {
     let report = zooms("[{ zooms = [3, 4], max_features = 0 }]").expect_err("none").to_string();
     let expected = "environment TESELA_LAYERS__ROADS__ZOOMS: layers.roads.zooms[0].max_features: \
                     expected an integer from 1 to 4294967295, got 0\n    \
-                    example: TESELA_LAYERS__ROADS__ZOOMS='[{ zooms = [5, 8], simplify = 2.0, ";
+                    example: TESELA_LAYERS__ROADS__ZOOMS='[{ zooms = [5, 8], table = \"public.roads_major\", ";
     assert!(report.starts_with(expected), "{report}");
 }

@@ -247,3 +247,27 @@ fn cors_origins_are_everybody_or_origins_as_browsers_write_them() {
         );
     }
 }
+
+#[test]
+fn a_layer_needs_a_source_at_some_zoom_at_least() {
+    let layer =
+        |text: &str| format!("[databases.main]\nurl = \"postgres://x\"\n[layers.a]\n{text}\n");
+    let range = "[[layers.a.zooms]]\nzooms = [3, 4]\n";
+    load(&layer(&format!("{range}table = \"b\""))).unwrap();
+    load(&layer(&format!("table = \"a\"\n{range}properties = [\"b\"]"))).unwrap();
+    for (text, expected) in [
+        (format!("{range}simplify = 1"), "layers.a.table: missing, expected table or sql"),
+        (
+            format!("{range}properties = []\n[[layers.a.zooms]]\nzooms = [5, 6]\ntable = \"a\""),
+            "layers.a.zooms[0]: expected table or sql, here or in the layer",
+        ),
+        (
+            format!("table = \"a\"\n{range}table = \"b\"\nsql = \"SELECT {{bbox}}\""),
+            "layers.a.zooms[0].sql: expected table or sql, not both",
+        ),
+        (format!("{range}table = \" \""), "layers.a.zooms[0].table: expected a string that isn't"),
+        (format!("table = \"a\"\n{range}srid = 0"), "layers.a.zooms[0].srid: expected"),
+    ] {
+        refused(&layer(&text), expected);
+    }
+}
