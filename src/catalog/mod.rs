@@ -5,6 +5,7 @@
 mod build;
 mod layer;
 mod names;
+mod row_source;
 mod settings;
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,9 +14,10 @@ use std::sync::Arc;
 pub use build::{Builder, Database, Tables};
 pub use layer::{Freshness, Layer, Lifetimes, NamedSource, Part, Tileset};
 pub use names::{FORMATS, RESERVED, is_id_char};
+pub use row_source::{RowSource, SourceSettings};
 pub use settings::{
-    DEFAULT_BUFFER, DEFAULT_EXTENT, DEFAULT_MAX_ZOOM, LayerSettings, OnLayerError, RowSource,
-    SourceSettings, TilesetSettings, ZoomSettings,
+    DEFAULT_BUFFER, DEFAULT_EXTENT, DEFAULT_MAX_ZOOM, LayerSettings, OnLayerError, TilesetSettings,
+    ZoomSettings,
 };
 use thiserror::Error;
 

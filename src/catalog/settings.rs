@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 use super::Freshness;
-use crate::source::postgis::{Encoder, QuerySettings, TableSettings};
+use crate::source::postgis::Encoder;
 use crate::tile::{Level, Levels};
 
 /// One `[layers.NAME]`: a table and how it becomes a layer.
@@ -182,55 +182,6 @@ impl LayerSettings {
         own.filter(|(_, freshness)| *freshness != Freshness::default()).collect()
     }
 
-    /// Where rows come from, for the zooms that have a source of their own and for all others.
-    /// Ranges come first: the first that has a zoom is the one.
-    pub fn sources(&self, id: &str) -> Vec<SourceSettings> {
-        let own = self.zooms.iter().enumerate().filter_map(|(i, own)| {
-            let (name, source) = (format!("{id}.zooms[{i}]"), own.own_source());
-            let zooms = own.zooms[0]..=own.zooms[1];
-            let is_other = source != RowSource::default();
-            is_other.then(|| self.settings_of(source.or(self.own_source()), name, zooms))
-        });
-        let all = (self.table.is_some() || self.sql.is_some()).then(|| {
-            self.settings_of(self.own_source(), id.to_owned(), self.min_zoom..=self.max_zoom)
-        });
-        own.chain(all).collect()
-    }
-
-    fn settings_of(
-        &self,
-        source: RowSource,
-        name: String,
-        zooms: RangeInclusive<u8>,
-    ) -> SourceSettings {
-        let RowSource { table, sql, geometry, srid, id, properties } = source;
-        let (order_by, encoder) = (self.order_by.clone(), self.encoder);
-        let table = table.unwrap_or_else(|| name.clone());
-        let table = TableSettings { table, geometry, srid, id, properties, order_by, encoder };
-        SourceSettings { name, zooms, sql, table }
-    }
-
-    /// What the layer says of where its rows come from, at all zooms that don't say it themselves.
-    pub fn own_source(&self) -> RowSource {
-        RowSource {
-            table: self.table.clone(),
-            sql: self.sql.clone(),
-            geometry: self.geometry.clone(),
-            srid: self.srid,
-            id: self.id.clone(),
-            properties: self.properties.clone(),
-        }
-    }
-
-    /// What the database has to say of the layer's own queries.
-    pub fn query_settings(&self, id: &str) -> Vec<QuerySettings> {
-        let query = |source: SourceSettings| {
-            let (layer, srid) = (source.name, source.table.srid);
-            Some(QuerySettings { layer, sql: source.sql?, srid })
-        };
-        self.sources(id).into_iter().filter_map(query).collect()
-    }
-
     /// What is left out at each zoom.
     pub fn levels(&self) -> Levels {
         let own = self.zooms.iter().flat_map(|zooms| self.own_levels(zooms)).collect();
@@ -260,60 +211,7 @@ impl LayerSettings {
     }
 }
 
-/// Where rows come from, as a layer or one of its ranges says it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RowSource {
-    pub table: Option<String>,
-    pub sql: Option<String>,
-    pub geometry: Option<String>,
-    pub srid: Option<i32>,
-    pub id: Option<String>,
-    pub properties: Option<Vec<String>>,
-}
-
-impl RowSource {
-    /// This, and where it says nothing what `other` says. A table or a query takes the place of
-    /// either.
-    fn or(self, other: Self) -> Self {
-        let (table, sql) = match self {
-            Self { table: None, sql: None, .. } => (other.table, other.sql),
-            Self { table, sql, .. } => (table, sql),
-        };
-        Self {
-            geometry: self.geometry.or(other.geometry),
-            srid: self.srid.or(other.srid),
-            id: self.id.or(other.id),
-            properties: self.properties.or(other.properties),
-            table,
-            sql,
-        }
-    }
-}
-
-/// Where a layer's rows come from at some zooms.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SourceSettings {
-    /// The layer's id, or that with its range.
-    pub name: String,
-    pub zooms: RangeInclusive<u8>,
-    /// A query in place of the table.
-    pub sql: Option<String>,
-    pub table: TableSettings,
-}
-
 impl ZoomSettings {
-    /// What is different about where rows come from.
-    pub fn own_source(&self) -> RowSource {
-        RowSource {
-            table: self.table.clone(),
-            sql: self.sql.clone(),
-            geometry: self.geometry.clone(),
-            srid: self.srid,
-            id: self.id.clone(),
-            properties: self.properties.clone(),
-        }
-    }
-
     /// How long tiles of these zooms are kept.
     pub fn freshness(&self) -> Freshness {
         let Self { ttl, max_age, s_maxage, stale_while_revalidate, stale_if_error, .. } = *self;
