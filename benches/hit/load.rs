@@ -76,7 +76,7 @@ pub fn run(server: &Process, ask: &Ask, seconds: u32, folder: &Path) -> Run {
     }
     let before = server.busy();
     let output = wrk.output().expect("wrk is installed");
-    let used = server.busy() - before;
+    let used = server.busy().since(&before);
     parse(&String::from_utf8_lossy(&output.stdout), used.as_secs_f64() * 1e6)
 }
 

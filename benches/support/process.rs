@@ -86,10 +86,10 @@ impl Process {
         own_cpu(self.pid()).expect("the server is alive")
     }
 
-    /// Processor time so far of the threads that live now, its children's too, to the nanosecond.
-    pub fn busy(&self) -> Duration {
+    /// Processor time so far of each thread that lives now, its children's too.
+    pub fn busy(&self) -> Busy {
         let pids = children(self.pid()).into_iter().chain([self.pid()]);
-        Duration::from_nanos(pids.flat_map(threads).filter_map(|task| scheduled(&task)).sum())
+        Busy(pids.flat_map(threads).filter_map(|task| Some((scheduled(&task)?, task))).collect())
     }
 
     /// Waits until it has ended by itself.
@@ -149,6 +149,19 @@ fn stat(pid: u32) -> Option<Vec<u64>> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = text.rsplit_once(") ")?;
     Some(rest.split(' ').map(|field| field.trim().parse().unwrap_or(0)).collect())
+}
+
+/// Nanoseconds that threads have run.
+pub struct Busy(Vec<(u64, std::path::PathBuf)>);
+
+impl Busy {
+    /// What was used since `before`. Threads that have ended since then don't count: they are
+    /// those that had nothing to do.
+    pub fn since(&self, before: &Self) -> Duration {
+        let earlier =
+            |task| before.0.iter().find(|(_, known)| known == task).map_or(0, |(n, _)| *n);
+        Duration::from_nanos(self.0.iter().map(|(now, task)| now - earlier(task)).sum())
+    }
 }
 
 /// Processes that `pid` has started.

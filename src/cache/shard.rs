@@ -42,7 +42,7 @@ struct Entry {
 }
 
 /// What the allocator takes for `len` bytes. mimalloc has four sizes to each power of two, and as
-/// many blocks of one size as fit in a page. Where tiles come and go, a twenty-fourth of the blocks
+/// many blocks of one size as fit in a page. Where tiles come and go, a twentieth of the blocks
 /// wait for a tile of their size.
 fn allocated(len: usize) -> usize {
     let block = len.max(1).next_multiple_of((len.next_power_of_two() / 8).max(16));
@@ -54,7 +54,7 @@ fn allocated(len: usize) -> usize {
         _ => block,
     };
     let share = page / (page / block);
-    share + share / 24
+    share + share / 20
 }
 
 /// Tiles in the order of their use, and the bytes that they take.
