@@ -344,59 +344,6 @@ fn members_outside_their_zooms_are_left_out() {
 }
 
 #[test]
-fn layers_say_how_long_their_tiles_live() {
-    let toml = "[cache]\nmax_age = \"30s\"\ns_maxage = \"1h\"\n\
-                [layers.a]\ntable = \"countries\"\nmax_age = \"5m\"\n\
-                [layers.b]\ntable = \"cities\"\ns_maxage = \"10s\"\n\
-                stale_while_revalidate = \"5s\"\n\
-                [[layers.b.zooms]]\nzooms = [0, 1]\nmax_age = \"1s\"\nstale_if_error = \"7s\"\n";
-    let (_database, server) = configured_world(toml);
-    let control = |name: &str, tile: &str| {
-        let answer = server.get(&format!("/{name}/{tile}"));
-        let control = answer.header("cache-control").unwrap();
-        let (control, stale) = control.split_once(", stale-while-revalidate=").unwrap();
-        (control.to_owned(), stale.to_owned())
-    };
-    assert_eq!(control("a", BUSY).0, "public, max-age=300, s-maxage=3600");
-    let (ages, stale) = control("b", BUSY);
-    assert_eq!(ages, "public, max-age=30, s-maxage=10");
-    assert_eq!(stale, "5, stale-if-error=86400");
-    assert_eq!(control("a,b", BUSY).0, "public, max-age=30, s-maxage=10", "the shortest of each");
-    let (ages, stale) = control("b", "0/0/0");
-    assert_eq!(ages, "public, max-age=1, s-maxage=10", "zooms say something of their own");
-    assert_eq!(stale, "5, stale-if-error=7");
-    assert_eq!(control("a,b", "0/0/0").0, "public, max-age=1, s-maxage=10");
-}
-
-#[test]
-fn a_tile_is_made_again_when_its_time_is_over() {
-    let toml = "[layers.short]\ntable = \"cities\"\nttl = \"300ms\"\n";
-    let (database, server) = configured_world(toml);
-    let features = || server.tile("/short/0/0/0")[0].features.len();
-    let before = features();
-    database.execute("DELETE FROM cities WHERE id % 2 = 0");
-    assert_eq!(features(), before, "from memory");
-    crate::support::eventually("the tile is made again", || features() < before);
-}
-
-#[test]
-fn concurrent_requests_for_a_cold_tile_make_it_once() {
-    let (_database, server) = world();
-    std::thread::scope(|scope| {
-        for _ in 0..32 {
-            scope.spawn(|| {
-                let answer = server.request("GET", "/countries_10m,countries/0/0/0", &[GZIP]);
-                assert_eq!(answer.status, 200);
-            });
-        }
-    });
-    assert_eq!(server.metric("tesela_cache_misses_total"), 1.0);
-    let shared =
-        server.metric("tesela_cache_hits_total") + server.metric("tesela_cache_collapsed_total");
-    assert_eq!(shared, 31.0);
-}
-
-#[test]
 fn metrics_count_what_happened() {
     let (database, server) = world();
     server.request("GET", "/cities/0/0/0", &[GZIP]);

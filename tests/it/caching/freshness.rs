@@ -134,3 +134,33 @@ fn a_ttl_of_zero_keeps_nothing() {
     }
     assert_eq!(server.metric("tesela_cache_entries"), 0.0);
 }
+
+#[test]
+fn layers_say_how_long_their_tiles_live() {
+    let toml = "[cache]\nmax_age = \"30s\"\ns_maxage = \"1h\"\n\
+                [layers.a]\ntable = \"countries\"\nmax_age = \"5m\"\n\
+                [layers.b]\ntable = \"cities\"\ns_maxage = \"10s\"\n\
+                stale_while_revalidate = \"5s\"\n\
+                [[layers.b.zooms]]\nzooms = [0, 1]\nmax_age = \"1s\"\nstale_if_error = \"7s\"\n";
+    let database = switched();
+    let server = serve(&database, toml, "");
+    let control = |name: &str, tile: &str| {
+        let answer = server.get(&format!("/{name}/{tile}"));
+        let control = answer.header("cache-control").unwrap();
+        let (control, stale) = control.split_once(", stale-while-revalidate=").unwrap();
+        (control.to_owned(), stale.to_owned())
+    };
+    assert_eq!(control("a", "4/8/5").0, "public, max-age=300, s-maxage=3600");
+    let (ages, stale) = control("b", "4/8/5");
+    assert_eq!(ages, "public, max-age=30, s-maxage=10");
+    assert_eq!(stale, "5, stale-if-error=86400");
+    assert_eq!(
+        control("a,b", "4/8/5").0,
+        "public, max-age=30, s-maxage=10",
+        "the shortest of each"
+    );
+    let (ages, stale) = control("b", "0/0/0");
+    assert_eq!(ages, "public, max-age=1, s-maxage=10", "zooms say something of their own");
+    assert_eq!(stale, "5, stale-if-error=7");
+    assert_eq!(control("a,b", "0/0/0").0, "public, max-age=1, s-maxage=10");
+}
