@@ -108,7 +108,9 @@ impl Builder<'_> {
         }
         let mut tileset = Tileset::new(id.to_owned(), members);
         tileset.description.clone_from(&settings.description);
-        tileset.omits_failing = settings.on_layer_error == OnLayerError::Omit;
+        if settings.on_layer_error == OnLayerError::Omit {
+            tileset.omit_failing();
+        }
         tileset.attribution = settings.attribution.clone().or_else(|| joined_attribution(&tileset));
         Ok(tileset)
     }
@@ -132,7 +134,10 @@ impl Builder<'_> {
                 Prepared { zooms: source.zooms, table, queried: true, layer }
             } else {
                 let table = inventory.find(&source.table)?;
-                bound.insert(column_id(database, table));
+                // A table for some zooms only may still be published as a whole.
+                if source.name == id {
+                    bound.insert(column_id(database, table));
+                }
                 let layer = TableLayer::new(inventory, table, &source.table)?;
                 Prepared { zooms: source.zooms, table, queried: false, layer }
             };
@@ -203,7 +208,7 @@ impl Builder<'_> {
         let mut first = HashMap::new();
         for tileset in catalog.tilesets.values() {
             let layer = &tileset.members[0];
-            for part in &layer.parts {
+            if let [part] = layer.parts.as_slice() {
                 let table = (layer.database.name.clone(), part.table.clone());
                 first.entry(table).or_insert_with(|| tileset.clone());
             }
@@ -307,18 +312,29 @@ fn layer(
         }
     }
     let comment = prepared.first().and_then(|part| part.table.comment.clone());
-    let found = prepared.first().and_then(|part| part.table.bounds);
+    // Of all parts, or of none.
+    let found = prepared.iter().map(|part| part.table.bounds).reduce(|all, next| {
+        let (all, next) = (all?, next?);
+        Some(Rect::new(
+            (all.min().x.min(next.min().x), all.min().y.min(next.min().y)),
+            (all.max().x.max(next.max().x), all.max().y.max(next.max().y)),
+        ))
+    });
+    let found = found.flatten();
     let bounds = settings.bounds.map(|[w, s, e, n]| Rect::new((w, s), (e, n))).or(found);
     let first = prepared.iter().map(|part| *part.zooms.start()).min().unwrap_or(0);
     let last = prepared.iter().map(|part| *part.zooms.end()).max().unwrap_or(0);
+    // What is left out below the last zoom isn't at the last that there is.
+    let (min_zoom, max_zoom) = (settings.min_zoom.max(first), settings.max_zoom.min(last));
+    let settings = &LayerSettings { min_zoom, max_zoom, ..settings.clone() };
     let name = settings.layer_name.clone().unwrap_or_else(|| id.to_owned());
     let parts: Vec<Part> = prepared.into_iter().map(|one| part(&name, settings, one)).collect();
     Layer {
         id: id.to_owned(),
         description: settings.description.clone().or(comment),
         attribution: settings.attribution.clone(),
-        min_zoom: settings.min_zoom.max(first),
-        max_zoom: settings.max_zoom.min(last),
+        min_zoom,
+        max_zoom,
         bounds,
         fields,
         freshness: settings.freshness(),

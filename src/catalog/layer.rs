@@ -173,6 +173,13 @@ impl Tileset {
         }
     }
 
+    /// From now on its tiles go without layers that can't be read. They are none of those of a
+    /// tileset that doesn't.
+    pub(super) fn omit_failing(&mut self) {
+        self.omits_failing = true;
+        self.identity ^= 1;
+    }
+
     /// Zooms at which any member has tiles.
     pub fn zooms(&self) -> (u8, u8) {
         let min = self.members.iter().map(|layer| layer.min_zoom).min().unwrap_or(0);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use tracing::warn;
 
 use super::{TileError, TileErrorKind, truncation};
@@ -163,11 +163,11 @@ impl<'a> Fetcher<'_, 'a> {
         if places.len() == 1 || error.kind() == TileErrorKind::Unavailable {
             return places.into_iter().map(|place| Err((place, error.clone()))).collect();
         }
-        let mut all = Vec::with_capacity(places.len());
-        for place in places {
-            all.push(self.fetch(source, vec![place]).await.map_err(|error| (place, error)));
-        }
-        all
+        // All at once: a slow one must not take the others' time.
+        let alone = places.into_iter().map(|place| async move {
+            self.fetch(source, vec![place]).await.map_err(|error| (place, error))
+        });
+        join_all(alone).await
     }
 
     /// Nothing of a member.

@@ -343,6 +343,12 @@ impl Engine {
             let flight::Flown { tile, timing, failed } = made;
             failed.iter().for_each(|(layer, error)| log.failed(&layer.id, coord, error));
             let is_partial = !failed.is_empty();
+            // Where there is an old tile, what failed isn't tried again at once.
+            if let Some((_, error)) = failed.into_iter().next()
+                && error.kind() != TileErrorKind::Unavailable
+            {
+                failures.insert(key, Arc::new(error));
+            }
             let kept = match is_partial {
                 true => Kept::No,
                 false => cache.insert(key, tile.clone(), ttl, &stamp),
@@ -371,7 +377,11 @@ impl Engine {
             encoding,
             key: served.key(coord).encoded(encoding),
             stamp: Stamp::at(&served.members, *read),
-            ttl: served.policy(coord.z()).lifetimes.ttl,
+            // What nobody should keep isn't kept here either.
+            ttl: match answer.is_stale {
+                true => Duration::ZERO,
+                false => served.policy(coord.z()).lifetimes.ttl,
+            },
         };
         let made = self.encodings.get(&self.cache, &self.runtime, wanted).await;
         made.map_err(|_| Arc::new(TileError::aborted()))

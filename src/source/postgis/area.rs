@@ -15,6 +15,7 @@ use super::small;
 use super::statement::{TileValues, Values};
 use super::table::{System, TableLayer};
 use crate::source::LayerRequest;
+use crate::tile::mercator::{HALF_WORLD, MAX_LATITUDE};
 
 /// A tile's area in a layer's own system.
 pub(super) struct Area<'a> {
@@ -37,7 +38,14 @@ impl Area<'_> {
             System::Geography { .. } | System::Transformed { .. } => (Cut::default(), [0.0; 2]),
         };
         let filter = self.filter().await?;
-        let tile = TileValues::new(request.tile, &filter);
+        // Queries may transform their box: beyond the antimeridian and at the poles that fails, or
+        // ends on the other side of the world.
+        let world = match &self.table.system {
+            System::Mercator => [HALF_WORLD, f64::INFINITY],
+            System::Degrees => [180.0, MAX_LATITUDE],
+            System::Geography { .. } | System::Transformed { .. } => [f64::INFINITY; 2],
+        };
+        let tile = TileValues::new(request.tile, &filter, world);
         Ok(Values { filter, cut, sizes, tile })
     }
 

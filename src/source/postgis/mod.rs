@@ -151,9 +151,17 @@ impl PostgisSource {
             let connection = self.checkout().await?;
             let described =
                 query::described(connection.client(), &inventory.postgis_schema, settings);
-            let described = timeout(PATIENCE, described).await.map_err(|_| self.too_late())?;
-            connection.finish(&described);
-            let described = described.map_err(|error| self.classify(&error))?;
+            let described = match timeout(PATIENCE, described).await {
+                Ok(described) => {
+                    connection.finish(&described);
+                    described.map_err(|error| self.classify(&error))?
+                }
+                // The others can do without it.
+                Err(_) => Err(Mismatch::Unlooked {
+                    table: settings.layer.clone(),
+                    reason: self.too_late().to_string(),
+                }),
+            };
             inventory.queries.insert(settings.layer.clone(), described);
         }
         Ok(())
@@ -258,7 +266,7 @@ impl PostgisSource {
 fn startup_options(of_url: Option<&str>, settings: &Settings) -> String {
     format!(
         "{} -c default_transaction_read_only=on -c statement_timeout={} -c jit=off \
-         -c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=postgres -c extra_float_digits=1",
+         -c standard_conforming_strings=on -c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=postgres -c extra_float_digits=1",
         of_url.unwrap_or_default(),
         settings.statement_timeout.as_millis(),
     )

@@ -27,7 +27,7 @@ pub struct Query {
     pub(super) tables: Vec<SpatialTable>,
 }
 
-/// Has the database describe and explain a query. Nothing is executed.
+/// Has the database describe and explain a query. No row of it is asked for.
 ///
 /// # Errors
 /// The connection is gone. The inner one: the query can't be a layer's.
@@ -52,12 +52,24 @@ pub(super) async fn described(
         Err(mismatch) => return Ok(Err(mismatch)),
     };
     let srid = settings.srid.or(tables.first().and_then(|table| table.geometry.srid));
-    let explain = format!("EXPLAIN {}", wrapped(srid.unwrap_or(0)));
-    let values = Values::of_world();
-    match client.query_typed(&explain, &values.of_query()).await {
-        Ok(_) => Ok(Ok(Query { template, tables })),
+    let sql = wrapped(srid.unwrap_or(0));
+    match try_out(client, &sql).await {
+        Ok(()) => Ok(Ok(Query { template, tables })),
         Err(error) => refused(layer, error).map(Err),
     }
+}
+
+/// Plans the query, and begins it without asking for a row, in a transaction that can't write.
+async fn try_out(client: &Client, sql: &str) -> Result<(), Error> {
+    client.batch_execute("BEGIN READ ONLY").await?;
+    let values = Values::of_example();
+    let explain = client.query_typed(&format!("EXPLAIN {sql}"), &values.of_query()).await;
+    let begin = match explain {
+        Ok(_) => client.query_typed(&format!("{sql} LIMIT 0"), &values.of_query()).await,
+        refused => refused,
+    };
+    client.batch_execute("ROLLBACK").await?;
+    begin.map(|_| ())
 }
 
 /// What the server has said against it.
@@ -72,7 +84,7 @@ fn refused(layer: &str, error: Error) -> Result<Mismatch, Error> {
 
 /// Types of a query's parameters, whichever of them it uses.
 fn types() -> Vec<Type> {
-    let values = Values::of_world();
+    let values = Values::of_example();
     values.of_query().into_iter().map(|(_, kind)| kind).collect()
 }
 
@@ -114,6 +126,7 @@ fn tables(layer: &str, columns: &[ResultColumn]) -> Result<Vec<SpatialTable>, Mi
 fn property(column: &ResultColumn) -> Option<Column> {
     let type_name = match column.type_().name() {
         "geometry" | "geography" | "raster" => return None,
+        "_geometry" | "_geography" | "_raster" => return None,
         "_bytea" => "bytea[]",
         "_tsvector" => "tsvector[]",
         name => name,

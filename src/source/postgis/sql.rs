@@ -172,8 +172,12 @@ impl Shape<'_> {
         From {
             table: self.table.to_owned(),
             queried: self.queried,
-            within: if self.queried { "true".to_owned() } else { self.within() },
-            present: format!("{column} IS NOT NULL"),
+            within: if self.queried { self.shown(&column) } else { self.within() },
+            present: if self.queried {
+                self.shown(&column)
+            } else {
+                format!("{column} IS NOT NULL")
+            },
             not_small: self
                 .keeps_units()
                 .then(|| small::not_small(self.postgis, &column, !self.lines_or_polygons)),
@@ -185,6 +189,15 @@ impl Shape<'_> {
             }),
             columns: columns.join(", "),
         }
+    }
+
+    /// Rows of a query that have a geometry at all, which an index sees to elsewhere.
+    fn shown(&self, column: &str) -> String {
+        let geometry = match self.geography {
+            true => format!("{column}::{}", self.function("geometry")),
+            false => column.to_owned(),
+        };
+        format!("{column} IS NOT NULL AND NOT {}({geometry})", self.function("ST_IsEmpty"))
     }
 
     /// Sizes of the rows are sizes in the tile: there are some, and no transformation.

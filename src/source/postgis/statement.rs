@@ -162,9 +162,10 @@ pub(super) struct TileValues {
 }
 
 impl TileValues {
-    pub(super) fn new(tile: TileCoord, filter: &Filter) -> Self {
-        /// What rows of any system are within.
-        const EVERYWHERE: [f64; 4] = [-1e300, -1e300, 1e300, 1e300];
+    /// The box where rows are wanted from ends at `east` and `north`, and as far west and south.
+    pub(super) fn new(tile: TileCoord, filter: &Filter, [east, north]: [f64; 2]) -> Self {
+        /// What rows of any system are within: metres around the earth, twice.
+        const EVERYWHERE: [f64; 4] = [-1e8, -1e8, 1e8, 1e8];
         /// A pixel of 0.28 mm.
         const PIXEL: f64 = 0.000_28;
         let bounds = tile.bounds();
@@ -179,7 +180,9 @@ impl TileValues {
             pixel_width,
             scale_denominator: pixel_width / PIXEL,
             edges: match filter {
-                Filter::Envelope(edges) => *edges,
+                Filter::Envelope([x_min, y_min, x_max, y_max]) => {
+                    [x_min.max(-east), y_min.max(-north), x_max.min(east), y_max.min(north)]
+                }
                 _ => EVERYWHERE,
             },
         }
@@ -187,12 +190,12 @@ impl TileValues {
 }
 
 impl Values {
-    /// Values as for the tile of the whole world, with which queries are explained.
-    pub(super) fn of_world() -> Self {
+    /// Values with which queries are explained: a box that is one in every system.
+    pub(super) fn of_example() -> Self {
         let (cut, sizes) = Default::default();
         let world = TileCoord::new(0, 0, 0).expect("there is one at zoom 0");
-        let filter = Filter::Everything;
-        Self { tile: TileValues::new(world, &filter), filter, cut, sizes }
+        let filter = Filter::Envelope([0.0, 0.0, 1.0, 1.0]);
+        Self { tile: TileValues::new(world, &filter, [f64::INFINITY; 2]), filter, cut, sizes }
     }
 
     /// All values there are, for a layer's own query.

@@ -56,6 +56,9 @@ impl Template {
     /// # Errors
     /// What is wrong with it, as far as can be told without the database.
     pub fn parse(sql: &str) -> Result<Self, String> {
+        if sql.contains('\0') {
+            return Err("it has a NUL character in it".to_owned());
+        }
         let mut scanner = Scanner { sql, at: 0, depth: 0, ordered: false };
         let mut pieces = Vec::new();
         let mut start = 0;
@@ -87,7 +90,8 @@ impl Template {
         // On lines of its own, since it may end in a comment.
         let query = format!("(\n{}\n) AS query", self.sql(postgis, srid));
         match number {
-            None => query,
+            // Kept as it is: the planner would put the geometry's expression wherever it is used.
+            None => format!("(SELECT * FROM {query} OFFSET 0) AS query"),
             Some(name) => format!(
                 "(SELECT query.*, pg_catalog.row_number() OVER () AS {} FROM {query}) AS query",
                 quote(name)
@@ -100,13 +104,14 @@ impl Template {
         let envelope = format!("{}.ST_MakeEnvelope", quote(postgis));
         let piece = |piece: &Piece| match piece {
             Piece::Text(text) => text.clone(),
-            Piece::Token(Token::Bbox) => format!("{envelope}($1, $2, $3, $4, {srid})"),
-            Piece::Token(Token::TileBbox) => format!("{envelope}($14, $15, $16, $17, 3857)"),
-            Piece::Token(Token::Zoom) => "$11".to_owned(),
-            Piece::Token(Token::X) => "$12".to_owned(),
-            Piece::Token(Token::Y) => "$13".to_owned(),
-            Piece::Token(Token::PixelWidth) => "$18".to_owned(),
-            Piece::Token(Token::ScaleDenominator) => "$19".to_owned(),
+            // With space around, so that nothing grows together with it.
+            Piece::Token(Token::Bbox) => format!(" {envelope}($1, $2, $3, $4, {srid}) "),
+            Piece::Token(Token::TileBbox) => format!(" {envelope}($14, $15, $16, $17, 3857) "),
+            Piece::Token(Token::Zoom) => " $11 ".to_owned(),
+            Piece::Token(Token::X) => " $12 ".to_owned(),
+            Piece::Token(Token::Y) => " $13 ".to_owned(),
+            Piece::Token(Token::PixelWidth) => " $18 ".to_owned(),
+            Piece::Token(Token::ScaleDenominator) => " $19 ".to_owned(),
         };
         self.pieces.iter().map(piece).collect()
     }
@@ -176,6 +181,9 @@ impl Scanner<'_> {
 
     fn token(&mut self) -> Result<Range<usize>, String> {
         let start = self.at;
+        if start > 0 && is_word(self.sql.as_bytes()[start - 1]) {
+            return Err(self.error(start, "a token is a value and can't be part of a name"));
+        }
         let Some(length) = self.sql[start..].find('}') else {
             return Err(self.error(start, "a { is never closed"));
         };
@@ -228,7 +236,9 @@ impl Scanner<'_> {
         if self.peek(0) == Some(b'\'') && word.eq_ignore_ascii_case("e") {
             return self.string(start, true);
         }
-        if self.depth == 0 && word.eq_ignore_ascii_case("order") {
+        let rest = self.sql[self.at..].trim_start();
+        let by = rest.get(..2).is_some_and(|by| by.eq_ignore_ascii_case("by"));
+        if self.depth == 0 && by && word.eq_ignore_ascii_case("order") {
             self.ordered = true;
         }
         Ok(())
@@ -242,11 +252,34 @@ impl Scanner<'_> {
             match byte {
                 b'\\' if escapes => self.at += 1,
                 b'\'' if self.peek(0) == Some(b'\'') => self.at += 1,
+                b'\'' if escapes && self.continues() => {}
                 b'\'' => return Ok(()),
                 _ => {}
             }
         }
         Err(self.error(start, "a ' is never closed"))
+    }
+
+    /// A string goes on after a line break, in the way that it began. Moves behind the next quote.
+    fn continues(&mut self) -> bool {
+        let (before, mut breaks) = (self.at, false);
+        loop {
+            match (self.peek(0), self.peek(1)) {
+                (Some(b'-'), Some(b'-')) => self.line_comment(),
+                (Some(byte), _) if byte.is_ascii_whitespace() => {
+                    breaks |= matches!(byte, b'\n' | b'\r');
+                    self.at += 1;
+                }
+                (Some(b'\''), _) if breaks => {
+                    self.at += 1;
+                    return true;
+                }
+                _ => {
+                    self.at = before;
+                    return false;
+                }
+            }
+        }
     }
 
     fn quoted(&mut self, start: usize) -> Result<(), String> {

@@ -12,12 +12,12 @@ fn error(text: &str) -> String {
 fn tokens_become_parameters() {
     assert_eq!(
         sql("SELECT {zoom} z, {x}, {y} FROM t WHERE g && {bbox} AND w > {pixel_width}"),
-        "SELECT $11 z, $12, $13 FROM t WHERE g && \"gis\".ST_MakeEnvelope($1, $2, $3, $4, 3857) \
-         AND w > $18"
+        "SELECT  $11  z,  $12 ,  $13  FROM t WHERE g &&  \"gis\".ST_MakeEnvelope($1, $2, $3, $4, 3857)  \
+         AND w >  $18 "
     );
     assert_eq!(
         sql("{tile_bbox}{scale_denominator}"),
-        "\"gis\".ST_MakeEnvelope($14, $15, $16, $17, 3857)$19"
+        " \"gis\".ST_MakeEnvelope($14, $15, $16, $17, 3857)  $19 "
     );
 }
 
@@ -29,6 +29,7 @@ fn tokens_count_only_where_sql_reads_expressions() {
         "'\\'",
         "E'\\'{zoom}'",
         "e'\\\\'",
+        "E'a' -- it's\n '\\'{zoom}'",
         "\"{zoom}\"",
         "\"a\"\"{zoom}\"",
         "$${zoom}$$",
@@ -67,6 +68,9 @@ fn what_is_wrong_is_said_with_its_place() {
         ("SELECT {bbox}; DROP TABLE t", "a second statement after ;"),
         ("SELECT {bbox}; SELECT {bbox}", "a second statement after ;"),
         ("SELECT {bbox} WHERE a = $1", "a $ parameter"),
+        ("SELECT {bbox} FROM roads_{zoom}", "can't be part of a name"),
+        ("SELECT {bbox}, ${zoom}, ${x}", "can't be part of a name"),
+        ("SELECT {bbox}\0", "a NUL character"),
     ] {
         assert!(error(text).contains(what), "{text}: {}", error(text));
     }
@@ -75,7 +79,10 @@ fn what_is_wrong_is_said_with_its_place() {
 #[test]
 fn a_semicolon_at_the_end_is_left_out() {
     for end in [";", " ; ", ";;\n", "; -- done\n", "; /* done */"] {
-        assert_eq!(sql(&format!("{{zoom}}{{bbox}}{end}")).trim_end(), sql("{zoom}{bbox}"));
+        assert_eq!(
+            sql(&format!("{{zoom}}{{bbox}}{end}")).trim_end(),
+            sql("{zoom}{bbox}").trim_end()
+        );
     }
 }
 
@@ -84,5 +91,6 @@ fn only_an_order_of_the_whole_query_counts() {
     let ordered = |text: &str| Template::parse(text).unwrap().ordered;
     assert!(ordered("SELECT * FROM t WHERE {bbox} order by a"));
     assert!(!ordered("SELECT * FROM (SELECT * FROM t ORDER BY a) t WHERE {bbox}"));
+    assert!(!ordered("SELECT t.order FROM t WHERE {bbox}"));
     assert!(!ordered("SELECT 'ORDER BY' FROM t WHERE {bbox} -- ORDER BY a"));
 }
