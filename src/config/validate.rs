@@ -10,7 +10,7 @@ use toml::de::DeValue;
 use super::path::{Path, printable};
 use super::tree::Document;
 use super::{Settings, hints, names, urls};
-use crate::catalog::{LayerSettings, RowSource, TilesetSettings, ZoomSettings};
+use crate::catalog::{Freshness, LayerSettings, RowSource, TilesetSettings, ZoomSettings};
 use crate::http;
 use crate::source::postgis;
 use crate::tile::Encoding;
@@ -134,15 +134,14 @@ fn cache(settings: &Settings, document: &mut Document<'_>) {
     if !document.is_clean(&path) {
         return;
     }
-    for (key, time) in [
-        ("ttl", cache.ttl),
-        ("max_age", cache.max_age),
-        ("s_maxage", cache.s_maxage),
-        ("stale_while_revalidate", cache.stale_while_revalidate),
-        ("stale_if_error", cache.stale_if_error),
-    ] {
-        within(document, &path.key(key), time, Duration::ZERO, YEAR);
-    }
+    let times = Freshness {
+        ttl: Some(cache.ttl),
+        max_age: Some(cache.max_age),
+        s_maxage: Some(cache.s_maxage),
+        stale_while_revalidate: Some(cache.stale_while_revalidate),
+        stale_if_error: Some(cache.stale_if_error),
+    };
+    levels::freshness(&path, times, document);
     within(document, &path.key("error_ttl"), cache.error_ttl, Duration::ZERO, DAY);
     let interval = cache.version_interval;
     within(document, &path.key("version_interval"), interval, MIN_TIMEOUT, DAY);

@@ -66,8 +66,6 @@ pub struct Answer {
     /// Its time is over, what it shows was purged while it was made, or it lacks a layer that couldn't
     /// be read: nobody should keep it.
     pub is_stale: bool,
-    /// The generation of what it shows, from before it was read.
-    pub read: u64,
 }
 
 /// Where an answer came from.
@@ -199,14 +197,14 @@ impl Engine {
 
     /// The tile from memory, if it is there and its time isn't over.
     pub fn hit(&self, served: &Served, coord: TileCoord, now: Instant) -> Option<Answer> {
-        let read = served.members.generation();
         let found = self.cache.get(&served.key(coord), now)?;
         let Age::Fresh(_) = found.age else { return None };
         self.metrics.cache_hits.inc();
-        Some(Answer { tile: found.tile, origin: Origin::Hit, is_stale: false, read })
+        Some(Answer { tile: found.tile, origin: Origin::Hit, is_stale: false })
     }
 
-    /// The tile from memory, or made now.
+    /// The tile from memory, or made now; and the generation of what it shows, from before it was
+    /// read.
     ///
     /// # Errors
     /// It couldn't be made, and memory has none that may stand in: see [`TileError`].
@@ -214,10 +212,19 @@ impl Engine {
         &self,
         served: &Arc<Served>,
         coord: TileCoord,
-    ) -> Result<Answer, Arc<TileError>> {
-        let key = served.key(coord);
+    ) -> Result<(Answer, u64), Arc<TileError>> {
         // Before memory is asked: what it has may be purged while a new one is made.
         let read = served.members.generation();
+        self.answer(served, coord, read).await.map(|answer| (answer, read))
+    }
+
+    async fn answer(
+        &self,
+        served: &Arc<Served>,
+        coord: TileCoord,
+        read: u64,
+    ) -> Result<Answer, Arc<TileError>> {
+        let key = served.key(coord);
         let old = match self.remembered(served, coord, key) {
             Remembered::Usable(answer) => return Ok(answer),
             Remembered::Old(tile, over) => Some((tile, over)),
@@ -226,20 +233,19 @@ impl Engine {
         let made = self.made(served, coord, key, old.is_some()).await;
         let is_whole = made.as_ref().is_ok_and(|(_, is_partial)| !is_partial);
         match old.filter(|_| !is_whole && served.is_current(read)) {
-            Some((tile, over)) => Ok(self.stale(tile, over, read)),
+            Some((tile, over)) => Ok(self.stale(tile, over)),
             None => made.map(|(answer, _)| answer),
         }
     }
 
     /// What memory has. A tile whose time is over is served for a while, and a new one made.
     fn remembered(&self, served: &Arc<Served>, coord: TileCoord, key: Key) -> Remembered {
-        let read = served.members.generation();
         let Some(found) = self.cache.get(&key, Instant::now()) else { return Remembered::Nothing };
         let over = match found.age {
             Age::Fresh(_) => {
                 self.metrics.cache_hits.inc();
                 let (tile, origin) = (found.tile, Origin::Hit);
-                return Remembered::Usable(Answer { tile, origin, is_stale: false, read });
+                return Remembered::Usable(Answer { tile, origin, is_stale: false });
             }
             Age::Stale(over) => over,
         };
@@ -249,7 +255,7 @@ impl Engine {
                 // It runs without anyone who waits; that it is under way already is as good.
                 drop(self.join(served, coord, key));
             }
-            return Remembered::Usable(self.stale(found.tile, over, read));
+            return Remembered::Usable(self.stale(found.tile, over));
         }
         match over <= lifetimes.stale_if_error {
             true => Remembered::Old(found.tile, over),
@@ -257,14 +263,13 @@ impl Engine {
         }
     }
 
-    fn stale(&self, tile: CachedTile, over: Duration, read: u64) -> Answer {
+    fn stale(&self, tile: CachedTile, over: Duration) -> Answer {
         self.metrics.cache_stale.inc();
-        Answer { tile, origin: Origin::Stale(over), is_stale: true, read }
+        Answer { tile, origin: Origin::Stale(over), is_stale: true }
     }
 
-    /// The tile, made for this request or for another one at the same time, and whether it lacks
-    /// a layer. With another one `at_hand`
-    /// nobody waits for what failed a moment ago.
+    /// The tile, made for this request or for another one at the same time, and whether it lacks a
+    /// layer. With an old one `at_hand` nobody waits for what failed a moment ago.
     async fn made(
         &self,
         served: &Arc<Served>,
@@ -277,12 +282,11 @@ impl Engine {
         {
             return Err(error);
         }
-        let read = served.members.generation();
         let ticket = match self.join(served, coord, key) {
             Joined::Ready(made) => {
                 self.metrics.cache_hits.inc();
                 let tile = made?.tile;
-                let answer = Answer { tile, origin: Origin::Hit, is_stale: false, read };
+                let answer = Answer { tile, origin: Origin::Hit, is_stale: false };
                 return Ok((answer, false));
             }
             Joined::Waiting(ticket) => ticket,
@@ -296,7 +300,7 @@ impl Engine {
         let stored = kept == Kept::Yes;
         let origin = if leader { Origin::Miss { timing, stored } } else { Origin::Collapsed };
         let is_stale = is_partial || kept == Kept::Outdated;
-        Ok((Answer { tile, origin, is_stale, read }, is_partial))
+        Ok((Answer { tile, origin, is_stale }, is_partial))
     }
 
     /// Joins the flight that makes the tile, or starts it.
@@ -357,7 +361,8 @@ impl Engine {
         }
     }
 
-    /// The tile in the encoding, made at most once as long as memory holds it.
+    /// The tile in the encoding, made at most once as long as memory holds it. `read` is the
+    /// generation from before the tile was.
     ///
     /// # Errors
     /// The server is stopping.
@@ -366,9 +371,10 @@ impl Engine {
         served: &Arc<Served>,
         coord: TileCoord,
         answer: &Answer,
+        read: u64,
         encoding: Encoding,
     ) -> Result<CachedTile, Arc<TileError>> {
-        let Answer { tile, read, .. } = answer;
+        let tile = &answer.tile;
         if encoding == Encoding::Gzip || tile.is_empty() {
             return Ok(tile.clone());
         }
@@ -376,7 +382,7 @@ impl Engine {
             tile,
             encoding,
             key: served.key(coord).encoded(encoding),
-            stamp: Stamp::at(&served.members, *read),
+            stamp: Stamp::at(&served.members, read),
             // What nobody should keep isn't kept here either.
             ttl: match answer.is_stale {
                 true => Duration::ZERO,

@@ -78,17 +78,17 @@ async fn answer(
     if !served.tileset.has_zoom(coord.z()) {
         return Err(no_such_zoom(&served.tileset, coord.z()));
     }
-    let answer = engine.tile(&served, coord).await.map_err(problem)?;
+    let (answer, read) = engine.tile(&served, coord).await.map_err(problem)?;
     let encoding = encoding(request.headers(), &engine.cache_settings().encodings);
     let etag = cache_headers::value(&entity_tag(&answer.tile.etag(), encoding));
     let mut reply = Reply { request, state, served: &served, coord, answer, etag };
     if let Some(done) = reply.without_body() {
         return Ok(done);
     }
-    let tile = engine.encoded(&served, coord, &reply.answer, encoding).await.map_err(problem)?;
+    let tile = engine.encoded(&served, coord, &reply.answer, read, encoding).await;
     // That took a while, in which it may have been purged.
-    reply.answer.is_stale |= !served.is_current(reply.answer.read);
-    Ok(reply.with_body(encoding, tile.body()))
+    reply.answer.is_stale |= !served.is_current(read);
+    Ok(reply.with_body(encoding, tile.map_err(problem)?.body()))
 }
 
 /// An answer on its way to the client.

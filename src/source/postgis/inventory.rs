@@ -25,8 +25,9 @@ pub struct Inventory {
 impl Inventory {
     /// Some rows could not be looked at: another inventory may know more.
     pub fn is_incomplete(&self) -> bool {
-        let unlooked =
-            |query: &Result<Query, Mismatch>| matches!(query, Err(Mismatch::Unlooked { .. }));
+        let unlooked = |query: &Result<Query, Mismatch>| {
+            matches!(query, Err(Mismatch::UndescribedQuery { .. }))
+        };
         self.tables.iter().any(|table| table.geometry.unlooked.is_some())
             || self.queries.values().any(unlooked)
     }

@@ -31,6 +31,8 @@ pub enum Mismatch {
     IdNotInteger { table: String, column: String, type_name: String },
     #[error("its `sql` can't be used: {reason}")]
     BadQuery { layer: String, reason: String },
+    #[error("its `sql` could not be described: {reason}; another try follows")]
+    UndescribedQuery { layer: String, reason: String },
     #[error("`order_by` can't be read: {reason}")]
     MalformedOrder { reason: String },
     #[error(
@@ -84,6 +86,7 @@ impl Mismatch {
             Self::NoColumn { .. } => "it names a column that does not exist",
             Self::IdNotInteger { .. } => "its id is not an integer column",
             Self::BadQuery { .. } => "its sql can't be used",
+            Self::UndescribedQuery { .. } => "its sql could not be described",
             Self::MalformedOrder { .. } => "its order_by can't be read",
             Self::NoOrder { .. } => "its order_by names a column without an order",
             Self::UnknownSrid { .. } => "the SRID of its geometry is unknown: set srid",
@@ -114,6 +117,7 @@ mod tests {
             Mismatch::NoColumn { table: secret(), column: secret(), suggestion: secret() },
             Mismatch::IdNotInteger { table: secret(), column: secret(), type_name: secret() },
             Mismatch::BadQuery { layer: secret(), reason: secret() },
+            Mismatch::UndescribedQuery { layer: secret(), reason: secret() },
             Mismatch::MalformedOrder { reason: secret() },
             Mismatch::NoOrder { table: secret(), column: secret(), type_name: secret() },
             Mismatch::UnknownSrid { table: secret() },

@@ -157,8 +157,8 @@ impl PostgisSource {
                     described.map_err(|error| self.classify(&error))?
                 }
                 // The others can do without it.
-                Err(_) => Err(Mismatch::Unlooked {
-                    table: settings.layer.clone(),
+                Err(_) => Err(Mismatch::UndescribedQuery {
+                    layer: settings.layer.clone(),
                     reason: self.too_late().to_string(),
                 }),
             };

@@ -69,7 +69,7 @@ impl Inventory {
     ) -> Result<(&Query, &SpatialTable), Mismatch> {
         let Some(query) = self.queries.get(layer) else {
             let reason = "it has not been described yet".to_owned();
-            return Err(Mismatch::Unlooked { table: layer.to_owned(), reason });
+            return Err(Mismatch::UndescribedQuery { layer: layer.to_owned(), reason });
         };
         let query = query.as_ref().map_err(Clone::clone)?;
         let columns: Vec<&SpatialTable> = query.tables.iter().collect();

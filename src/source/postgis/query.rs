@@ -77,7 +77,7 @@ fn refused(layer: &str, error: Error) -> Result<Mismatch, Error> {
     let (layer, reason) = (layer.to_owned(), describe(&error));
     match error.as_db_error() {
         None => Err(error),
-        Some(_) if is_interrupted(&error) => Ok(Mismatch::Unlooked { table: layer, reason }),
+        Some(_) if is_interrupted(&error) => Ok(Mismatch::UndescribedQuery { layer, reason }),
         Some(_) => Ok(Mismatch::BadQuery { layer, reason }),
     }
 }

@@ -71,11 +71,9 @@ impl Template {
         pieces.push(Piece::Text(sql[start..end].to_owned()));
         let template = Self { pieces, ordered: scanner.ordered };
         if !template.has(Token::Bbox) && !template.has(Token::TileBbox) {
-            return Err(
-                "it has no {bbox}: each tile would read every row. Restrict the rows, for \
-                        example with WHERE geom && {bbox}"
-                    .to_owned(),
-            );
+            let reason = "it has no {bbox}: each tile would read every row. Restrict the rows, for \
+                          example with WHERE geom && {bbox}";
+            return Err(reason.to_owned());
         }
         Ok(template)
     }
@@ -206,18 +204,16 @@ impl Scanner<'_> {
 
     /// A semicolon at the end is left out; anything after it is a second statement.
     fn end(&mut self, start: usize) -> Result<(), String> {
-        self.at += 1;
-        if self.next_token()?.is_some() || !self.is_blank(start + 1..self.at) || self.depth > 0 {
-            return Err(self.error(start, "a second statement after ;"));
+        match self.is_blank_from(start + 1) {
+            true if self.depth > 0 => Err(self.error(start, "a ( is not closed before ;")),
+            true => Ok(()),
+            false => Err(self.error(start, "a second statement after ;")),
         }
-        self.at = start;
-        Ok(())
     }
 
-    /// Only white space and comments.
-    fn is_blank(&self, range: Range<usize>) -> bool {
-        let mut rest =
-            Scanner { sql: &self.sql[..range.end], at: range.start, depth: 0, ordered: false };
+    /// Only white space, comments and more semicolons.
+    fn is_blank_from(&self, at: usize) -> bool {
+        let mut rest = Scanner { sql: self.sql, at, depth: 0, ordered: false };
         while let Some(byte) = rest.peek(0) {
             match (byte, rest.peek(1)) {
                 (b'-', Some(b'-')) => rest.line_comment(),

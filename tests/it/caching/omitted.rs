@@ -61,3 +61,25 @@ fn a_tileset_of_which_no_layer_can_be_read_fails() {
     super::flights::allow_connections(&database, true);
     eventually("the tile is made", || lenient(&server).status == 200);
 }
+
+#[test]
+fn a_lenient_tileset_and_a_strict_one_of_the_same_layers_do_not_wait_for_each_other() {
+    let database = switched();
+    // The first to look at the row waits, then divides.
+    database.execute(
+        "CREATE OR REPLACE VIEW switched AS SELECT cities.id, cities.geom, cities.name
+         FROM cities, (SELECT 1 / (works + length(pg_sleep(seconds)::text)) AS one FROM switch) AS s
+         WHERE s.one = 1",
+    );
+    let server = serve(&database, TILESETS, "");
+    database.execute("UPDATE switch SET works = 0, seconds = 1");
+    let statuses = std::thread::scope(|scope| {
+        let ask = |name: &'static str| {
+            let server = &server;
+            scope.spawn(move || get(server, &format!("/{name}/{WORLD}")).status)
+        };
+        let asked = ["lenient", "strict", "lenient", "strict"].map(ask);
+        asked.map(|answer| answer.join().unwrap())
+    });
+    assert_eq!(statuses, [200, 500, 200, 500]);
+}

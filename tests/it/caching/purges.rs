@@ -149,3 +149,13 @@ fn statistics_tell_of_the_cache_and_the_layers() {
     let metrics = server.admin("GET", "/metrics", &[], "");
     assert!(metrics.text().contains("tesela_cache_purged_total 1"));
 }
+
+/// What a purge by name reaches doesn't depend on whether the layer can be served just now.
+#[test]
+fn a_layer_that_is_disabled_can_be_purged() {
+    let database = switched();
+    let server = serve(&database, "[layers.gone]\ntable = \"gone\"", "");
+    assert_eq!(get(&server, "/gone/0/0/0").status, 503);
+    let answer = server.purge(r#"{"layer": "gone"}"#);
+    assert_eq!((answer.status, &answer.json()["tiles"]), (200, &0.into()));
+}

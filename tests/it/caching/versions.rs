@@ -108,32 +108,3 @@ fn a_version_that_the_database_tells_changes_urls_and_drops_old_tiles() {
     eventually("the log says so", || server.log().contains("version_sql"));
     assert_eq!(version(&server, "switched"), new);
 }
-
-#[test]
-fn tiles_from_before_a_layer_was_gone_for_a_while_are_not_those_of_its_new_version() {
-    let database = switched();
-    // A table without a type for its geometry, of which rows have to be looked at.
-    database.execute(
-        "CREATE TABLE untyped (id int PRIMARY KEY, geom geometry);
-         INSERT INTO untyped SELECT id, geom FROM cities;
-         CREATE TABLE imports (version int); INSERT INTO imports VALUES (1)",
-    );
-    let server = Server::configured(&format!(
-        "[server]\nadmin_listen = \"127.0.0.1:0\"\n[cache]\nversion_interval = \"200ms\"\n\
-         [databases.main]\nurl = \"{}\"\n\
-         [layers.untyped]\ntable = \"untyped\"\nversion_sql = \"SELECT version FROM imports\"\n\
-         [layers.gone]\ntable = \"gone\"\n",
-        database.url
-    ));
-    let path = format!("/untyped/{WORLD}");
-    let before = features(&get(&server, &path));
-    // What a purge by name reaches doesn't depend on whether the layer can be served.
-    assert_eq!(server.purge(r#"{"layer": "gone"}"#).status, 200);
-    let old = version(&server, "untyped");
-    database.execute("DELETE FROM untyped WHERE id % 2 = 0; UPDATE imports SET version = 2");
-    eventually("there is a new version", || version(&server, "untyped") != old);
-    let new = version(&server, "untyped");
-    let answer = get(&server, &format!("{path}?v={new}"));
-    assert_eq!(answer.header("cache-control"), Some(FOREVER));
-    assert!(features(&answer) < before);
-}

@@ -66,6 +66,7 @@ fn what_is_wrong_is_said_with_its_place() {
         ("SELECT {bbox} ((1)", "a ( is never closed"),
         ("SELECT {bbox}) q; DROP TABLE t; --", "a ) without a ("),
         ("SELECT {bbox}; DROP TABLE t", "a second statement after ;"),
+        ("SELECT ({bbox};", "a ( is not closed before ;"),
         ("SELECT {bbox}; SELECT {bbox}", "a second statement after ;"),
         ("SELECT {bbox} WHERE a = $1", "a $ parameter"),
         ("SELECT {bbox} FROM roads_{zoom}", "can't be part of a name"),
