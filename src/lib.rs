@@ -13,5 +13,6 @@ pub mod config;
 pub mod engine;
 pub mod http;
 pub mod metrics;
+pub mod query;
 pub mod source;
 pub mod tile;

@@ -21,7 +21,9 @@ use tesela::engine::{Engine, EngineSettings};
 use tesela::http::{Origins, Readiness, State, app};
 use tesela::metrics::Metrics;
 use tesela::source::postgis::{Inventory, Publish, SpatialTable};
-use tesela::source::{Deadline, FetchStats, LayerRequest, Source, SourceError, TileSink};
+use tesela::source::{
+    Deadline, FeatureRequest, FetchStats, LayerRequest, Source, SourceError, TileSink,
+};
 
 use super::tile::testing::{Owned, Row, line, point};
 
@@ -37,6 +39,7 @@ table = "roads"
 layer_name = "same"
 [layers.points]
 table = "points"
+allow_filter = ["name"]
 [layers.deep]
 table = "points"
 min_zoom = 10
@@ -148,6 +151,14 @@ impl Source for Memory {
             }
             Ok(FetchStats::default())
         })
+    }
+
+    fn feature<'a>(
+        &'a self,
+        _: FeatureRequest<'a>,
+        _: Deadline,
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, SourceError>> {
+        Box::pin(async { Ok(None) })
     }
 }
 

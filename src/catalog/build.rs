@@ -1,23 +1,16 @@
 //! From settings and what the databases hold to a [`Catalog`].
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
-
-use geo::Rect;
-use xxhash_rust::xxh3::xxh3_128;
 
 use super::names::{self, Candidate};
+use super::prepare::{Origin, layer, prepare};
 use super::{
-    Catalog, Disabled, Layer, LayerSettings, NamedSource, OnLayerError, Part, Tileset,
-    TilesetSettings, same_name,
+    Catalog, Disabled, Layer, LayerSettings, NamedSource, OnLayerError, Tileset, TilesetSettings,
+    same_name,
 };
-use crate::source::SourceLayer;
-use crate::source::postgis::{
-    Column, ColumnKind, Inventory, Mismatch, Publish, SpatialTable, TableLayer,
-};
-use crate::tile::LayerSpec;
+use crate::query::Params;
+use crate::source::postgis::{Inventory, Mismatch, Publish};
 
 /// A database with what is known of it.
 pub struct Database {
@@ -57,7 +50,7 @@ impl Builder<'_> {
                 }
             }
         }
-        self.publish_tables(&mut catalog, &bound);
+        self.publish_found(&mut catalog, &bound);
         // Looked up before any is added: a tileset holds layers, not tilesets.
         let tilesets: Vec<_> =
             self.tilesets.iter().map(|(id, s)| (id, self.tileset(&catalog, id, s))).collect();
@@ -119,7 +112,7 @@ impl Builder<'_> {
         &'s self,
         id: &str,
         settings: &LayerSettings,
-        bound: &mut HashSet<ColumnId<'s>>,
+        bound: &mut HashSet<(&'s str, Origin<'s>)>,
     ) -> Result<Layer, Disabled> {
         let database = self.database(settings.database.as_deref()).map_err(Disabled::both)?;
         let Tables::Known(inventory) = &database.tables else {
@@ -128,22 +121,17 @@ impl Builder<'_> {
         };
         let mut parts = Vec::new();
         for source in settings.sources(id) {
-            let part = if source.sql.is_some() {
-                let (query, table) = inventory.find_query(&source.name, &source.table)?;
-                let layer = TableLayer::of_query(inventory, query, table, &source.table)?;
-                Prepared { zooms: source.zooms, table, queried: true, layer }
-            } else {
-                let table = inventory.find(&source.table)?;
-                // A table for some zooms only may still be published as a whole.
-                if source.name == id {
-                    bound.insert(column_id(database, table));
-                }
-                let layer = TableLayer::new(inventory, table, &source.table)?;
-                Prepared { zooms: source.zooms, table, queried: false, layer }
-            };
+            // A table for some zooms only may still be published as a whole.
+            let whole = source.name == id;
+            let part = prepare(inventory, &source, settings)?;
+            bound.extend(part.origin.filter(|_| whole).map(|origin| (database.name(), origin)));
             parts.push(part);
         }
-        let mut layer = layer(id, settings, database, parts);
+        let params = Params::new(&settings.params);
+        let params = params.map_err(|(name, mistake)| {
+            Disabled::both(format!("its parameter {name:?}: {mistake}"))
+        })?;
+        let mut layer = layer(id, settings, database, (parts, params))?;
         if let Some(version) = self.versions.get(id) {
             layer.data_version = Some(version.clone());
         }
@@ -161,37 +149,34 @@ impl Builder<'_> {
         }
     }
 
-    /// Publishes the tables that no configured layer has, as far as their database says so.
-    fn publish_tables(&self, catalog: &mut Catalog, bound: &HashSet<ColumnId<'_>>) {
+    /// Publishes the tables and functions that no configured layer has, as far as their database
+    /// says so.
+    fn publish_found(&self, catalog: &mut Catalog, bound: &HashSet<(&str, Origin<'_>)>) {
         let found: Vec<_> = self
             .databases
             .iter()
-            .flat_map(|database| published_tables(database).map(move |table| (database, table)))
+            .flat_map(|database| published(database).map(move |origin| (database, origin)))
             .collect();
         let candidates: Vec<_> =
-            found.iter().map(|(database, table)| candidate(database, table)).collect();
+            found.iter().map(|(database, origin)| origin.candidate(database.name())).collect();
         let configured: HashSet<_> =
             self.layers.keys().chain(self.tilesets.keys()).cloned().collect();
         let ids = names::assign(&candidates, &configured);
-        for ((database, table), id) in found.iter().zip(ids) {
+        for ((database, origin), id) in found.iter().zip(ids) {
             let Tables::Known(inventory) = &database.tables else { continue };
-            if !bound.contains(&column_id(database, table)) {
-                let settings = LayerSettings::for_table(
-                    &database.source.name,
-                    table.qualified(),
-                    &table.geometry.name,
-                );
-                for source in settings.sources(&id) {
-                    match TableLayer::new(inventory, table, &source.table) {
-                        Ok(layer) => {
-                            let zooms = source.zooms;
-                            let part = Prepared { zooms, table, queried: false, layer };
-                            publish(catalog, self::layer(&id, &settings, database, vec![part]));
-                        }
-                        Err(reason) => {
-                            catalog.disabled.insert(id.clone(), reason.into());
-                        }
-                    }
+            if bound.contains(&(database.name(), *origin)) {
+                continue;
+            }
+            let settings = origin.settings(database.name());
+            let prepared = settings.sources(&id).into_iter();
+            let prepared: Result<Vec<_>, _> =
+                prepared.map(|source| prepare(inventory, &source, &settings)).collect();
+            let made = prepared.map_err(Disabled::from);
+            match made.and_then(|parts| layer(&id, &settings, database, (parts, Params::default())))
+            {
+                Ok(layer) => publish(catalog, layer),
+                Err(reason) => {
+                    catalog.disabled.insert(id, reason);
                 }
             }
         }
@@ -202,7 +187,7 @@ impl Builder<'_> {
     fn add_aliases(
         &self,
         catalog: &mut Catalog,
-        found: &[(&Database, &SpatialTable)],
+        found: &[(&Database, Origin<'_>)],
         candidates: &[Candidate<'_>],
     ) {
         let mut first = HashMap::new();
@@ -213,10 +198,10 @@ impl Builder<'_> {
                 first.entry(table).or_insert_with(|| tileset.clone());
             }
         }
-        for ((database, table), candidate) in found.iter().zip(candidates) {
+        for ((database, origin), candidate) in found.iter().zip(candidates) {
             let alias = candidate.alias();
             let taken = self.layers.contains_key(&alias) || self.tilesets.contains_key(&alias);
-            let target = first.get(&(database.source.name.clone(), table.qualified()));
+            let target = first.get(&(database.source.name.clone(), origin.shown()));
             if let (Some(target), false) = (target, taken) {
                 catalog.aliases.entry(alias).or_insert_with(|| target.clone());
             }
@@ -224,25 +209,22 @@ impl Builder<'_> {
     }
 }
 
-/// A geometry column: database, schema, table, column.
-type ColumnId<'a> = (&'a str, &'a str, &'a str, &'a str);
-
-fn column_id<'a>(database: &'a Database, table: &'a SpatialTable) -> ColumnId<'a> {
-    (&database.source.name, &table.schema, &table.name, &table.geometry.name)
-}
-
-fn candidate<'a>(database: &'a Database, table: &'a SpatialTable) -> Candidate<'a> {
-    let (database, schema, table, column) = column_id(database, table);
-    Candidate { database, schema, table, column }
-}
-
-fn published_tables(database: &Database) -> impl Iterator<Item = &SpatialTable> {
-    let tables = match (&database.publish, &database.tables) {
-        (Some(_), Tables::Known(inventory)) => inventory.tables.as_slice(),
-        _ => &[],
+/// What a database publishes: its tables first, which win where an alias means both.
+fn published(database: &Database) -> impl Iterator<Item = Origin<'_>> {
+    let (tables, functions) = match (&database.publish, &database.tables) {
+        (Some(_), Tables::Known(inventory)) => {
+            (inventory.tables.as_slice(), inventory.functions.as_slice())
+        }
+        _ => Default::default(),
     };
     let schemas = database.publish.as_ref().and_then(|publish| publish.schemas.as_ref());
-    tables.iter().filter(move |table| schemas.is_none_or(|list| list.contains(&table.schema)))
+    let is_wanted = move |schema: &String| schemas.is_none_or(|list| list.contains(schema));
+    let tables = tables.iter().filter(move |table| is_wanted(&table.schema)).map(Origin::Table);
+    let functions = functions
+        .iter()
+        .filter(move |function| function.is_named && is_wanted(&function.schema))
+        .map(Origin::Function);
+    tables.chain(functions)
 }
 
 /// Schemas that are to be published and hold nothing that can be.
@@ -252,22 +234,31 @@ fn empty_schemas(database: &Database) -> Vec<String> {
     else {
         return Vec::new();
     };
-    let has_table = |schema: &&String| inventory.tables.iter().any(|t| t.schema == **schema);
+    let has_table = |schema: &&String| {
+        inventory.tables.iter().any(|table| table.schema == **schema)
+            || inventory.functions.iter().any(|one| one.is_named && one.schema == **schema)
+    };
     let name = &*database.source.name;
     schemas
         .iter()
         .filter(|schema| !has_table(schema))
         .map(|schema| {
             format!(
-                "databases.{name}.publish: schema {schema:?} has no table that can be published"
+                "databases.{name}.publish: schema {schema:?} has no table or function that can be published"
             )
         })
         .collect()
 }
 
+impl Database {
+    pub(super) fn name(&self) -> &str {
+        &self.source.name
+    }
+}
+
 impl Disabled {
     /// A reason that everyone may know.
-    fn both(reason: String) -> Self {
+    pub(super) fn both(reason: String) -> Self {
         Self { detail: reason.clone(), reason }
     }
 
@@ -289,97 +280,6 @@ fn publish(catalog: &mut Catalog, layer: Layer) {
     tileset.description.clone_from(&tileset.members[0].description);
     tileset.attribution.clone_from(&tileset.members[0].attribution);
     catalog.tilesets.insert(tileset.id.clone(), Arc::new(tileset));
-}
-
-/// A part of a layer that its database has agreed to.
-struct Prepared<'a> {
-    zooms: RangeInclusive<u8>,
-    table: &'a SpatialTable,
-    queried: bool,
-    layer: TableLayer,
-}
-
-fn layer(
-    id: &str,
-    settings: &LayerSettings,
-    database: &Database,
-    prepared: Vec<Prepared<'_>>,
-) -> Layer {
-    let mut fields: Vec<(String, &'static str)> = Vec::new();
-    for field in prepared.iter().flat_map(|part| part.layer.columns()).map(field) {
-        if !fields.iter().any(|(name, _)| *name == field.0) {
-            fields.push(field);
-        }
-    }
-    let comment = prepared.first().and_then(|part| part.table.comment.clone());
-    // Of all parts, or of none.
-    let found = prepared.iter().map(|part| part.table.bounds).reduce(|all, next| {
-        let (all, next) = (all?, next?);
-        Some(Rect::new(
-            (all.min().x.min(next.min().x), all.min().y.min(next.min().y)),
-            (all.max().x.max(next.max().x), all.max().y.max(next.max().y)),
-        ))
-    });
-    let found = found.flatten();
-    let bounds = settings.bounds.map(|[w, s, e, n]| Rect::new((w, s), (e, n))).or(found);
-    let first = prepared.iter().map(|part| *part.zooms.start()).min().unwrap_or(0);
-    let last = prepared.iter().map(|part| *part.zooms.end()).max().unwrap_or(0);
-    // What is left out below the last zoom isn't at the last that there is.
-    let (min_zoom, max_zoom) = (settings.min_zoom.max(first), settings.max_zoom.min(last));
-    let settings = &LayerSettings { min_zoom, max_zoom, ..settings.clone() };
-    let name = settings.layer_name.clone().unwrap_or_else(|| id.to_owned());
-    let parts: Vec<Part> = prepared.into_iter().map(|one| part(&name, settings, one)).collect();
-    Layer {
-        id: id.to_owned(),
-        description: settings.description.clone().or(comment),
-        attribution: settings.attribution.clone(),
-        min_zoom,
-        max_zoom,
-        bounds,
-        fields,
-        freshness: settings.freshness(),
-        zoom_freshness: settings.zoom_freshness(),
-        data_version: settings.data_version.clone(),
-        identity: identity(database, settings, &parts),
-        large_ids_reported: AtomicBool::new(false),
-        truncations_reported: AtomicU64::new(0),
-        database: database.source.clone(),
-        name,
-        parts,
-    }
-}
-
-fn part(name: &str, settings: &LayerSettings, prepared: Prepared<'_>) -> Part {
-    let Prepared { zooms, table, queried, layer } = prepared;
-    let query = SourceLayer::Postgis(layer);
-    let spec = LayerSpec {
-        name: name.to_owned(),
-        keys: query.keys(),
-        crs: query.crs(),
-        extent: settings.extent,
-        buffer: settings.buffer,
-        levels: settings.levels(),
-    };
-    let geometry = table.geometry.name.clone();
-    let table = if queried { "its sql".to_owned() } else { table.qualified() };
-    Part { zooms, table, geometry, query, spec }
-}
-
-fn field(column: &Column) -> (String, &'static str) {
-    let kind = match column.kind {
-        ColumnKind::Bool => "Boolean",
-        ColumnKind::Int | ColumnKind::Float | ColumnKind::Numeric => "Number",
-        ColumnKind::Time | ColumnKind::Text => "String",
-    };
-    (column.name.clone(), kind)
-}
-
-/// Digest of all that decides what the layer's tiles hold.
-fn identity(database: &Database, settings: &LayerSettings, parts: &[Part]) -> u128 {
-    let zooms = (settings.min_zoom, settings.max_zoom);
-    let part = |part: &Part| format!("{:?}", (&part.zooms, &part.spec, part.query.definition()));
-    let parts: Vec<String> = parts.iter().map(part).collect();
-    xxh3_128(format!("{:?}", (&*database.source.name, zooms, parts)).as_bytes())
 }
 
 /// The members' attributions, each once.

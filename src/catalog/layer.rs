@@ -8,6 +8,7 @@ use std::time::Duration;
 use geo::Rect;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
+use crate::query::{Arguments, Kind, Params};
 use crate::source::{Source, SourceLayer};
 use crate::tile::{FORMAT, LayerSpec};
 
@@ -34,6 +35,12 @@ pub struct Layer {
     pub bounds: Option<Rect<f64>>,
     /// Property names with their type for TileJSON: `Number`, `Boolean` or `String`.
     pub fields: Vec<(String, &'static str)>,
+    /// What requests may choose.
+    pub params: Params,
+    /// Where they choose nothing.
+    pub defaults: Arguments,
+    /// Columns that requests may filter by, and what their values are.
+    pub filterable: Vec<(String, Kind)>,
     pub freshness: Freshness,
     /// What is different at some zooms.
     pub zoom_freshness: Vec<(RangeInclusive<u8>, Freshness)>,
@@ -50,9 +57,9 @@ pub struct Layer {
 /// Where a layer's rows come from at some zooms.
 pub struct Part {
     pub zooms: RangeInclusive<u8>,
-    /// The table as SQL writes it.
+    /// The table or function as SQL writes it.
     pub table: String,
-    /// Name of its geometry column.
+    /// Name of its geometry column; empty where finished tiles come.
     pub geometry: String,
     pub query: SourceLayer,
     pub spec: LayerSpec,
@@ -62,6 +69,12 @@ impl Layer {
     /// Where rows of zoom `z` come from; `None` where there are none.
     pub fn at(&self, z: u8) -> Option<&Part> {
         self.parts.iter().find(|part| part.zooms.contains(&z))
+    }
+
+    /// Where its features are looked up by their ids: at the deepest zoom that has details.
+    pub fn details(&self) -> Option<&Part> {
+        let parts = self.parts.iter().filter(|part| part.query.has_details());
+        parts.max_by_key(|part| *part.zooms.end())
     }
 
     /// How far its tiles reach beyond their own square, in sides of a tile.

@@ -5,6 +5,7 @@
 mod build;
 mod layer;
 mod names;
+mod prepare;
 mod row_source;
 mod settings;
 

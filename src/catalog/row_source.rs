@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::{LayerSettings, ZoomSettings};
+use crate::query::Params;
 use crate::source::postgis::{QuerySettings, TableSettings};
 
 /// Where rows come from, as a layer or one of its ranges says it.
@@ -10,27 +11,36 @@ use crate::source::postgis::{QuerySettings, TableSettings};
 pub struct RowSource {
     pub table: Option<String>,
     pub sql: Option<String>,
+    pub function: Option<String>,
     pub geometry: Option<String>,
     pub srid: Option<i32>,
     pub id: Option<String>,
     pub properties: Option<Vec<String>>,
+    pub filter: Option<String>,
 }
 
 impl RowSource {
-    /// This, and where it says nothing what `other` says. A table or a query takes the place of
-    /// either.
+    /// Whether it says where rows come from at all.
+    pub fn is_somewhere(&self) -> bool {
+        self.table.is_some() || self.sql.is_some() || self.function.is_some()
+    }
+
+    /// This, and where it says nothing what `other` says. A table, a query or a function takes the
+    /// place of any of them.
     fn or(self, other: Self) -> Self {
-        let (table, sql) = match self {
-            Self { table: None, sql: None, .. } => (other.table, other.sql),
-            Self { table, sql, .. } => (table, sql),
+        let (table, sql, function) = match self.is_somewhere() {
+            true => (self.table, self.sql, self.function),
+            false => (other.table, other.sql, other.function),
         };
         Self {
+            table,
+            sql,
+            function,
             geometry: self.geometry.or(other.geometry),
             srid: self.srid.or(other.srid),
             id: self.id.or(other.id),
             properties: self.properties.or(other.properties),
-            table,
-            sql,
+            filter: self.filter.or(other.filter),
         }
     }
 }
@@ -43,6 +53,8 @@ pub struct SourceSettings {
     pub zooms: RangeInclusive<u8>,
     /// A query in place of the table.
     pub sql: Option<String>,
+    /// A function in place of the table.
+    pub function: Option<String>,
     pub table: TableSettings,
 }
 
@@ -56,7 +68,7 @@ impl LayerSettings {
             let is_other = source != RowSource::default();
             is_other.then(|| self.settings_of(source.or(self.own_source()), name, zooms))
         });
-        let all = (self.table.is_some() || self.sql.is_some()).then(|| {
+        let all = self.own_source().is_somewhere().then(|| {
             self.settings_of(self.own_source(), id.to_owned(), self.min_zoom..=self.max_zoom)
         });
         own.chain(all).collect()
@@ -68,11 +80,22 @@ impl LayerSettings {
         name: String,
         zooms: RangeInclusive<u8>,
     ) -> SourceSettings {
-        let RowSource { table, sql, geometry, srid, id, properties } = source;
-        let (order_by, encoder) = (self.order_by.clone(), self.encoder);
-        let table = table.unwrap_or_else(|| name.clone());
-        let table = TableSettings { table, geometry, srid, id, properties, order_by, encoder };
-        SourceSettings { name, zooms, sql, table }
+        let RowSource { table, sql, function, geometry, srid, id, properties, filter } = source;
+        let table = TableSettings {
+            table: table.unwrap_or_else(|| name.clone()),
+            geometry,
+            srid,
+            id,
+            properties,
+            order_by: self.order_by.clone(),
+            encoder: self.encoder,
+            filter,
+            allow_filter: self.allow_filter.clone(),
+            details: self.details.clone(),
+            // Without those that are wrong, tokens that name them are.
+            params: Params::new(&self.params).unwrap_or_default(),
+        };
+        SourceSettings { name, zooms, sql, function, table }
     }
 
     /// What the layer says of where its rows come from, at all zooms that don't say it themselves.
@@ -80,18 +103,21 @@ impl LayerSettings {
         RowSource {
             table: self.table.clone(),
             sql: self.sql.clone(),
+            function: self.function.clone(),
             geometry: self.geometry.clone(),
             srid: self.srid,
             id: self.id.clone(),
             properties: self.properties.clone(),
+            filter: self.filter.clone(),
         }
     }
 
     /// What the database has to say of the layer's own queries.
     pub fn query_settings(&self, id: &str) -> Vec<QuerySettings> {
         let query = |source: SourceSettings| {
-            let (layer, srid) = (source.name, source.table.srid);
-            Some(QuerySettings { layer, sql: source.sql?, srid })
+            let (layer, sql) = (source.name, source.sql?);
+            let TableSettings { srid, params, .. } = source.table;
+            Some(QuerySettings { layer, sql, srid, params })
         };
         self.sources(id).into_iter().filter_map(query).collect()
     }
@@ -103,10 +129,12 @@ impl ZoomSettings {
         RowSource {
             table: self.table.clone(),
             sql: self.sql.clone(),
+            function: self.function.clone(),
             geometry: self.geometry.clone(),
             srid: self.srid,
             id: self.id.clone(),
             properties: self.properties.clone(),
+            filter: self.filter.clone(),
         }
     }
 }

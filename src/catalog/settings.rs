@@ -1,5 +1,6 @@
 //! `[layers.*]` and `[tilesets.*]`.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 use super::Freshness;
+use crate::query::ParamSettings;
 use crate::source::postgis::Encoder;
 use crate::tile::{Level, Levels};
 
@@ -20,10 +22,23 @@ pub struct LayerSettings {
     pub table: Option<String>,
     /// A query in place of the table, with `{bbox}` and other tokens.
     pub sql: Option<String>,
+    /// A function in place of the table: `schema.name`, perhaps with its arguments' types.
+    pub function: Option<String>,
     pub geometry: Option<String>,
     pub srid: Option<i32>,
     pub id: Option<String>,
     pub properties: Option<Vec<String>>,
+    /// Which rows there are at all, in CQL2.
+    pub filter: Option<String>,
+    /// Columns that requests may filter by.
+    #[serde(default)]
+    pub allow_filter: Vec<String>,
+    /// Columns of a feature that is asked for by its id.
+    #[serde(default)]
+    pub details: Vec<String>,
+    /// What requests may choose of `sql` and `function`.
+    #[serde(default)]
+    pub params: BTreeMap<String, ParamSettings>,
     /// Name of the layer inside the tile; the layer's own name when absent.
     pub layer_name: Option<String>,
     pub description: Option<String>,
@@ -81,13 +96,16 @@ pub struct LayerSettings {
 pub struct ZoomSettings {
     /// The first and the last.
     pub zooms: [u8; 2],
-    /// In place of the layer's table or query.
+    /// In place of the layer's table, query or function.
     pub table: Option<String>,
     pub sql: Option<String>,
+    pub function: Option<String>,
     pub geometry: Option<String>,
     pub srid: Option<i32>,
     pub id: Option<String>,
     pub properties: Option<Vec<String>>,
+    /// In place of the layer's.
+    pub filter: Option<String>,
     pub simplify: Option<f64>,
     pub min_size: Option<f64>,
     pub max_features: Option<u32>,
@@ -137,14 +155,29 @@ fn default_min_size() -> f64 {
 impl LayerSettings {
     /// The defaults for a table published without settings of its own.
     pub fn for_table(database: &str, table: String, geometry: &str) -> Self {
+        let (table, geometry) = (Some(table), Some(geometry.to_owned()));
+        Self { table, geometry, ..Self::for_nothing(database) }
+    }
+
+    /// The same for a function, as `signature` names it.
+    pub fn for_function(database: &str, signature: String) -> Self {
+        Self { function: Some(signature), ..Self::for_nothing(database) }
+    }
+
+    fn for_nothing(database: &str) -> Self {
         Self {
             database: Some(database.to_owned()),
-            table: Some(table),
+            table: None,
             sql: None,
-            geometry: Some(geometry.to_owned()),
+            function: None,
+            geometry: None,
             srid: None,
             id: None,
             properties: None,
+            filter: None,
+            allow_filter: Vec::new(),
+            details: Vec::new(),
+            params: BTreeMap::new(),
             layer_name: None,
             description: None,
             attribution: None,

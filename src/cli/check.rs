@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use super::{CommandError, NOTHING_TO_SERVE, load, print, sources};
 use crate::app::{self, Databases};
 use crate::catalog::{Layer, Part, Tables, Tileset};
-use crate::source::SourceLayer;
 use crate::source::postgis::{PostgisSource, Relation, SpatialTable};
 
 /// From so many bytes on, reading a row is most of what a tile costs that shows a part of it.
@@ -102,8 +101,9 @@ fn headline(tileset: &Tileset) -> String {
 fn gaps(layer: &Layer) -> Option<String> {
     let gaps = (layer.min_zoom..=layer.max_zoom).filter(|z| layer.at(*z).is_none());
     let gaps: Vec<String> = gaps.map(|z| z.to_string()).collect();
-    (!gaps.is_empty())
-        .then(|| format!("no table or sql at zoom {}: its tiles are empty there", gaps.join(", ")))
+    (!gaps.is_empty()).then(|| {
+        format!("no table, sql or function at zoom {}: its tiles are empty there", gaps.join(", "))
+    })
 }
 
 async fn warnings_of(part: &Part, tables: &Tables, source: &PostgisSource) -> Vec<String> {
@@ -118,7 +118,7 @@ async fn warnings_of(part: &Part, tables: &Tables, source: &PostgisSource) -> Ve
             table.geometry.geometry_type,
         ));
     }
-    let SourceLayer::Postgis(query) = &part.query;
+    let query = &part.query;
     if query.id_column().is_none() {
         warnings.push(
             "no key for ids: features get none, so clients can't tell them apart across tiles; \

@@ -7,10 +7,9 @@ use super::{CommandError, print, sources};
 use crate::app::{self, Databases};
 use crate::catalog::{Disabled, Layer, Part, Tables};
 use crate::config::Settings;
-use crate::source::SourceLayer;
 use crate::source::postgis::{Inventory, SpatialTable};
 
-/// Prints TOML that publishes every table of the database at `url` as a layer.
+/// Prints TOML that publishes every table and function of the database at `url` as a layer.
 pub fn init(url: &str) -> Result<(), CommandError> {
     let mut settings = Settings::default();
     sources::add(&mut settings, &[url.to_owned()])?;
@@ -42,8 +41,9 @@ fn configuration<'a>(
             .tables
             .iter()
             .find(|table| table.qualified() == part.table && table.geometry.name == part.geometry);
-        if let Some(table) = table {
-            layer_section(&mut text, layer, part, table);
+        match table {
+            Some(table) => layer_section(&mut text, layer, part, table),
+            None => function_section(&mut text, layer, part),
         }
     }
     for (id, disabled) in disabled {
@@ -85,7 +85,7 @@ fn layer_section(text: &mut String, layer: &Layer, part: &Part, table: &SpatialT
         toml_string(&plain_name(table)),
         toml_string(&geometry.name),
     );
-    let SourceLayer::Postgis(query) = &part.query;
+    let query = &part.query;
     match query.id_column() {
         Some(id) => {
             let _ = writeln!(text, "id = {}", toml_string(id));
@@ -94,6 +94,12 @@ fn layer_section(text: &mut String, layer: &Layer, part: &Part, table: &SpatialT
     }
     let list: Vec<_> = layer.fields.iter().map(|(name, _)| toml_string(name)).collect();
     let _ = writeln!(text, "properties = [{}]", list.join(", "));
+    text.push_str("# min_zoom = 0\n# max_zoom = 22\n");
+}
+
+fn function_section(text: &mut String, layer: &Layer, part: &Part) {
+    let (id, function) = (toml_key(&layer.id), toml_string(&part.table));
+    let _ = write!(text, "\n# A function.\n[layers.{id}]\nfunction = {function}\n");
     text.push_str("# min_zoom = 0\n# max_zoom = 22\n");
 }
 

@@ -32,6 +32,17 @@ const EXPECTED: &[(&str, &str)] = &[
     ("databases.*.url", "a postgres:// URL or a key=value connection string"),
     ("databases.*.pool_max", "an integer from 1 to 1000"),
     ("layers.*.sql", "a query of one geometry and its properties, with {bbox} in it"),
+    ("layers.*.filter", "a filter in CQL2, such as \"kind = 'shop' AND height > 5\""),
+    ("layers.*.zooms.filter", "a filter in CQL2, such as \"kind = 'shop' AND height > 5\""),
+    (
+        "layers.*.params.*.type",
+        "\"text\", \"int\", \"float\", \"bool\", \"date\", \"timestamp\" or \"enum\", with [] behind it \
+         for a list",
+    ),
+    ("layers.*.params.*.default", "a value of the parameter's type"),
+    ("layers.*.params.*.min", "a value of the parameter's type"),
+    ("layers.*.params.*.max", "a value of the parameter's type"),
+    ("layers.*.params.*.values", "a list of values of the parameter's type"),
     ("layers.*.srid", "an integer from 1 to 998999"),
     ("layers.*.bounds", "west, south, east, north in degrees, west < east and south < north"),
     ("layers.*.min_zoom", "an integer from 0 to 24"),
@@ -113,6 +124,8 @@ fn candidates(
 ) -> Option<(&'static str, &'static Spanned<DeValue<'static>>)> {
     let (Step::Key(key), rest) = steps.split_first()? else { return None };
     let (found, value) = table.get_key_value(key.as_str())?;
+    // Those are the operator's too.
+    let named = named || key == "params";
     match (value.get_ref(), rest) {
         (_, []) => Some((found.get_ref(), value)),
         (DeValue::Table(inner), [_, rest @ ..]) if named => {
@@ -157,21 +170,32 @@ fn first_table(value: &'static DeValue<'static>) -> Option<&'static DeTable<'sta
 
 /// A value of the example as it is written there, on one line; of a list of tables the first.
 fn written(value: &'static Spanned<DeValue<'static>>) -> Option<String> {
-    let Some(table) = first_table(value.get_ref()) else {
-        return Some(one_line(EXAMPLE.get(value.span())?));
-    };
+    match first_table(value.get_ref()) {
+        Some(table) => Some(format!("[{}]", inline(table)?)),
+        None => Some(one_line(EXAMPLE.get(value.span())?)),
+    }
+}
+
+/// A table between braces, and the tables in it too.
+fn inline(table: &'static DeTable<'static>) -> Option<String> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
-    let entries: Option<Vec<_>> = entries
-        .iter()
-        .map(|(key, value)| Some(format!("{} = {}", key.get_ref(), written(value)?)))
-        .collect();
-    Some(format!("[{{ {} }}]", entries?.join(", ")))
+    let entries = entries.iter().map(|(key, value)| {
+        let value = match value.get_ref() {
+            DeValue::Table(table) => inline(table)?,
+            _ => written(value)?,
+        };
+        Some(format!("{} = {value}", key.get_ref()))
+    });
+    Some(format!("{{ {} }}", entries.collect::<Option<Vec<_>>>()?.join(", ")))
 }
 
 /// `min_zoom = 5`
 pub(super) fn example_line(path: &Path) -> Option<String> {
     let (key, value) = find(path)?;
+    if let (Some(table), true) = (value.get_ref().as_table(), path.is_of_params()) {
+        return Some(format!("{key} = {}", inline(table)?));
+    }
     let text = written(value)?;
     // A table's span is its header.
     Some(if text.starts_with('[') && value.get_ref().is_table() {

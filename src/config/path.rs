@@ -61,18 +61,24 @@ impl Path {
     }
 
     /// The kind of setting, whatever its entry is called and wherever in a list it is:
-    /// `layers.*.min_zoom`, `layers.*.zooms.simplify`.
+    /// `layers.*.min_zoom`, `layers.*.zooms.simplify`, `layers.*.params.*.type`.
     pub fn pattern(&self) -> String {
         let mut pattern = String::new();
         for (i, step) in self.0.iter().enumerate() {
             let Step::Key(key) = step else { continue };
-            let named = i == 1 && matches!(&self.0[0], Step::Key(s) if NAMED.contains(&&**s));
+            let named = i == 1 && matches!(&self.0[0], Step::Key(s) if NAMED.contains(&&**s))
+                || i == 3 && pattern == "layers.*.params";
             if i > 0 {
                 pattern.push('.');
             }
             pattern.push_str(if named { "*" } else { key });
         }
         pattern
+    }
+
+    /// Whether it leads to a layer's parameters.
+    pub fn is_of_params(&self) -> bool {
+        self.pattern().starts_with("layers.*.params")
     }
 
     /// `TESELA_LAYERS__ROADS__MIN_ZOOM`

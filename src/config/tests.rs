@@ -2,6 +2,7 @@ mod environment;
 mod files;
 mod levels;
 mod messages;
+mod reference;
 mod rules;
 mod secrets;
 

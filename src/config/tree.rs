@@ -213,6 +213,9 @@ impl<'a> Document<'a> {
         for path in self.keys(path).iter().map(|key| path.key(key)) {
             if hints::is_table(&path) {
                 self.require_table(&path);
+                if path.pattern() == "layers.*.params" {
+                    self.keys(&path).iter().for_each(|name| self.require_table(&path.key(name)));
+                }
             } else if hints::is_list_of_tables(&path) {
                 (0..self.len(&path)).for_each(|i| self.require_table(&path.index(i)));
             }

@@ -1,6 +1,7 @@
 //! What types can't say: references between entries, ranges, and names that share the URL space.
 
 mod levels;
+mod questions;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -177,20 +178,10 @@ fn layer(path: &Path, layer: &LayerSettings, document: &mut Document<'_>) {
     if layer.layer_name.as_ref().is_some_and(|name| name.trim().is_empty()) {
         document.expected(&path.key("layer_name"), "a string that isn't empty");
     }
-    let has_source = |own: &RowSource| own.table.is_some() || own.sql.is_some();
-    let ranges = || layer.zooms.iter().map(ZoomSettings::own_source);
-    if !has_source(&layer.own_source()) {
-        for (i, own) in ranges().enumerate() {
-            if !has_source(&own) && own != RowSource::default() {
-                document
-                    .expected(&path.key("zooms").index(i), "table or sql, here or in the layer");
-            }
-        }
-        if !ranges().any(|own| has_source(&own)) {
-            let example = document.example(&path.key("table"));
-            document.report(&path.key("table"), "missing, expected table or sql".into(), example);
-        }
+    if !layer.own_source().is_somewhere() {
+        sources_of_ranges(path, layer, document);
     }
+    questions::layer(path, layer, document);
     if let Some([west, south, east, north]) = layer.bounds {
         let inside = west >= -180.0 && east <= 180.0 && south >= -90.0 && north <= 90.0;
         let four = document.len(&path.key("bounds")) == 4;
@@ -217,17 +208,40 @@ fn layer(path: &Path, layer: &LayerSettings, document: &mut Document<'_>) {
     levels::layer(path, layer, document);
 }
 
+/// Without a source of the layer's own each range needs one.
+fn sources_of_ranges(path: &Path, layer: &LayerSettings, document: &mut Document<'_>) {
+    let ranges = || layer.zooms.iter().map(ZoomSettings::own_source);
+    for (i, own) in ranges().enumerate() {
+        if !own.is_somewhere() && own != RowSource::default() {
+            let path = path.key("zooms").index(i);
+            document.expected(&path, "table, sql or function, here or in the layer");
+        }
+    }
+    if !ranges().any(|own| own.is_somewhere()) {
+        let path = path.key("table");
+        let message = "missing, expected table, sql or function".to_owned();
+        document.report(&path, message, document.example(&path));
+    }
+}
+
 /// Where rows come from.
 fn source(path: &Path, own: &RowSource, document: &mut Document<'_>) {
-    let texts =
-        [("table", &own.table), ("sql", &own.sql), ("geometry", &own.geometry), ("id", &own.id)];
+    let texts = [
+        ("table", &own.table),
+        ("sql", &own.sql),
+        ("function", &own.function),
+        ("geometry", &own.geometry),
+        ("id", &own.id),
+    ];
     for (key, text) in texts {
         if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
             document.expected(&path.key(key), "a string that isn't empty");
         }
     }
-    if own.table.is_some() && own.sql.is_some() {
-        document.expected(&path.key("sql"), "table or sql, not both");
+    let given: Vec<&str> =
+        texts[..3].iter().filter(|(_, t)| t.is_some()).map(|(k, _)| *k).collect();
+    if let [first, second, ..] = given[..] {
+        document.expected(&path.key(second), &format!("{first} or {second}, not both"));
     }
     if let Some(srid) = own.srid {
         require(document, &path.key("srid"), (1..=MAX_SRID).contains(&srid));

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use futures_util::future::{join_all, try_join_all};
 use tracing::warn;
 
-use super::{TileError, TileErrorKind, truncation};
+use super::{TileError, TileErrorKind, TileRequest, truncation};
 use crate::cache::CachedTile;
-use crate::catalog::{Layer, NamedSource, Part, Tileset};
+use crate::catalog::{Layer, NamedSource, Part};
 use crate::metrics::{LayerMetrics, Metrics};
+use crate::query::Arguments;
 use crate::source::{Deadline, FetchStats, LayerRequest, TileSink};
 use crate::tile::{
     FORMAT, Feature, LayerBuilder, LayerSpec, LayerStats, MAX_EXACT_ID, TileCoord, Truncation,
@@ -40,23 +41,39 @@ pub(super) struct Flown {
     pub(super) failed: Vec<(Arc<Layer>, TileError)>,
 }
 
+/// A layer of a tile, with where it comes from and what is asked of it.
+#[derive(Clone, Copy)]
+pub(super) struct Member<'a> {
+    pub(super) layer: &'a Arc<Layer>,
+    part: &'a Part,
+    arguments: &'a Arguments,
+}
+
+/// The members that have a source at the tile's zoom. A layer may have zooms without one, where it is
+/// empty.
+fn members(request: &TileRequest) -> Vec<Member<'_>> {
+    let TileRequest { served, coord, asked } = request;
+    let members = served.tileset.members.iter().enumerate();
+    let members = members.filter(|(_, layer)| layer.has_zoom(coord.z()));
+    let members = members.filter_map(|(place, layer)| {
+        let arguments = asked.as_ref().map_or(&layer.defaults, |asked| asked.of(place));
+        Some(Member { layer, part: layer.at(coord.z())?, arguments })
+    });
+    members.collect()
+}
+
 /// Makes a tile: one fetch for each database involved, all at once.
 pub(super) async fn make(
-    tileset: &Tileset,
-    coord: TileCoord,
+    request: &TileRequest,
     timeout: Duration,
     metrics: &Metrics,
     counters: impl Fn(&str) -> Option<LayerMetrics>,
 ) -> Result<Flown, TileError> {
-    // A layer may have zooms without a source, where it is empty.
-    let members: Vec<(&Arc<Layer>, &Part)> = (tileset.members.iter())
-        .filter(|layer| layer.has_zoom(coord.z()))
-        .filter_map(|layer| Some((layer, layer.at(coord.z())?)))
-        .collect();
+    let (members, coord) = (members(request), request.coord);
     let deadline = Deadline::after(timeout);
     let fetcher = Fetcher { members: &members, coord, deadline, metrics };
     let fetches = by_database(&members).into_iter().map(|(source, places)| async {
-        match tileset.omits_failing {
+        match request.served.tileset.omits_failing {
             true => Ok(fetcher.fetch_what_works(source, places).await),
             false => fetcher.fetch(source, places).await.map(|fetched| vec![Ok(fetched)]),
         }
@@ -72,7 +89,7 @@ pub(super) async fn make(
             }
             Err((place, error)) => {
                 sinks.push(fetcher.without(place));
-                failed.push((members[place].0.clone(), error));
+                failed.push((members[place].layer.clone(), error));
             }
         }
     }
@@ -92,9 +109,9 @@ pub(super) async fn make(
 }
 
 /// The databases of the members, each with its members' places in the tile.
-fn by_database<'a>(members: &[(&'a Arc<Layer>, &'a Part)]) -> Vec<(&'a NamedSource, Vec<usize>)> {
+fn by_database<'a>(members: &[Member<'a>]) -> Vec<(&'a NamedSource, Vec<usize>)> {
     let mut groups: Vec<(&NamedSource, Vec<usize>)> = Vec::new();
-    for (place, (layer, _)) in members.iter().enumerate() {
+    for (place, Member { layer, .. }) in members.iter().enumerate() {
         match groups.iter_mut().find(|(source, _)| source.name == layer.database.name) {
             Some((_, places)) => places.push(place),
             None => groups.push((&layer.database, vec![place])),
@@ -105,7 +122,7 @@ fn by_database<'a>(members: &[(&'a Arc<Layer>, &'a Part)]) -> Vec<(&'a NamedSour
 
 /// Reads the members of a tile.
 struct Fetcher<'m, 'a> {
-    members: &'m [(&'a Arc<Layer>, &'a Part)],
+    members: &'m [Member<'a>],
     coord: TileCoord,
     deadline: Deadline,
     metrics: &'m Metrics,
@@ -120,11 +137,11 @@ impl<'a> Fetcher<'_, 'a> {
     ) -> Result<(Sink<'a>, FetchStats), TileError> {
         let Self { members, coord, deadline, metrics } = *self;
         let request = |&place: &usize| {
-            let (_, part) = members[place];
-            LayerRequest { layer: &part.query, tile: coord, spec: &part.spec }
+            let Member { part, arguments, .. } = members[place];
+            LayerRequest { layer: &part.query, tile: coord, spec: &part.spec, arguments }
         };
         let requests: Vec<_> = places.iter().map(request).collect();
-        let new = |&place: &usize| SinkLayer::new(place, &members[place].1.spec, coord);
+        let new = |&place: &usize| SinkLayer::new(place, &members[place].part.spec, coord);
         let layers = places.iter().map(new);
         let mut sink = Sink { layers: layers.collect(), coord };
         let started = Instant::now();
@@ -172,7 +189,7 @@ impl<'a> Fetcher<'_, 'a> {
 
     /// Nothing of a member.
     fn without(&self, place: usize) -> Sink<'a> {
-        let mut layer = SinkLayer::new(place, &self.members[place].1.spec, self.coord);
+        let mut layer = SinkLayer::new(place, &self.members[place].part.spec, self.coord);
         layer.truncated = Some(Truncation::Failed);
         Sink { layers: vec![layer], coord: self.coord }
     }
@@ -180,7 +197,7 @@ impl<'a> Fetcher<'_, 'a> {
 
 /// Encodes the layers, joins them in the tileset's order and compresses.
 fn finish<'a>(
-    members: &[(&Arc<Layer>, &Part)],
+    members: &[Member<'_>],
     sinks: impl Iterator<Item = Sink<'a>>,
     coord: TileCoord,
     mut timing: Timing,
@@ -188,6 +205,7 @@ fn finish<'a>(
 ) -> (CachedTile, Timing) {
     let started = Instant::now();
     let mut encoded: Vec<Vec<u8>> = vec![Vec::new(); members.len()];
+    let mut tags: Vec<Option<Vec<u8>>> = vec![None; members.len()];
     let mut cuts = Vec::new();
     for layer in sinks.flat_map(|sink| sink.layers) {
         let (mut bytes, stats) = layer.builder.finish();
@@ -196,20 +214,35 @@ fn finish<'a>(
         }
         let reasons = layer.truncated.into_iter().chain(stats.truncated);
         cuts.extend(reasons.map(|reason| (layer.place, reason)));
-        report_large_ids(members[layer.place].0, stats);
-        if let Some(counters) = counters(&members[layer.place].0.id) {
+        report_large_ids(members[layer.place].layer, stats);
+        if let Some(counters) = counters(&members[layer.place].layer.id) {
             count(&counters, stats, layer.untransformable);
         }
         encoded[layer.place] = bytes;
+        tags[layer.place] = layer.tag;
     }
+    let digest = digest(&encoded, &tags);
     let tile = joined(encoded);
     timing.tile = started.elapsed();
     let started = Instant::now();
     let gzip = if tile.is_empty() { Vec::new() } else { compress::gzip(&tile) };
     timing.gzip = started.elapsed();
-    let etag = format!("\"{:032x}-{FORMAT}-gz\"", compress::digest(&tile));
+    let digest = digest.unwrap_or_else(|| compress::digest(&tile));
+    let etag = format!("\"{digest:032x}-{FORMAT}-gz\"");
     let note = truncation::report(members, cuts, coord, counters).unwrap_or_default();
     (CachedTile::new(etag.as_bytes(), note.as_bytes(), &gzip), timing)
+}
+
+/// Digest of layers of which some have a tag, which stands for their bytes; `None` if none has.
+fn digest(encoded: &[Vec<u8>], tags: &[Option<Vec<u8>>]) -> Option<u128> {
+    tags.iter().any(Option::is_some).then(|| {
+        let mut text = Vec::new();
+        for (bytes, tag) in encoded.iter().zip(tags) {
+            let (kind, part) = tag.as_ref().map_or((0u8, bytes), |tag| (1, tag));
+            text.extend([&[kind][..], &part.len().to_le_bytes(), part].concat());
+        }
+        compress::digest(&text)
+    })
 }
 
 /// A tile is a protobuf message with a repeated field: joined messages are one tile.
@@ -254,6 +287,8 @@ struct SinkLayer<'a> {
     builder: LayerBuilder<'a>,
     /// The layer where the source has made it.
     encoded: Vec<u8>,
+    /// What the source tells that layer apart by.
+    tag: Option<Vec<u8>>,
     /// Why the source left rows out.
     truncated: Option<Truncation>,
     untransformable: u64,
@@ -262,7 +297,8 @@ struct SinkLayer<'a> {
 impl<'a> SinkLayer<'a> {
     fn new(place: usize, spec: &'a LayerSpec, coord: TileCoord) -> Self {
         let builder = LayerBuilder::new(spec, coord);
-        Self { place, spec, builder, encoded: Vec::new(), truncated: None, untransformable: 0 }
+        let (encoded, tag) = (Vec::new(), None);
+        Self { place, spec, builder, encoded, tag, truncated: None, untransformable: 0 }
     }
 
     fn size(&self) -> usize {
@@ -275,8 +311,12 @@ impl TileSink for Sink<'_> {
         self.layers[index].builder.add(feature);
     }
 
-    fn encoded(&mut self, index: usize, layer: &[u8]) {
-        self.layers[index].encoded.extend_from_slice(layer);
+    fn encoded(&mut self, index: usize, layer: &[u8], tag: Option<&[u8]>) {
+        let into = &mut self.layers[index];
+        into.encoded.extend_from_slice(layer);
+        if let Some(tag) = tag {
+            into.tag.get_or_insert_default().extend_from_slice(tag);
+        }
     }
 
     fn truncated(&mut self, index: usize, reason: Truncation) {

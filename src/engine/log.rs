@@ -21,20 +21,35 @@ pub struct FailureLog {
 impl FailureLog {
     /// Logs that a tile failed; called once for each tile, not for each request that waits for it.
     pub fn failed(&self, tileset: &str, tile: TileCoord, cause: &TileError) {
-        match cause.kind() {
-            TileErrorKind::Query | TileErrorKind::Aborted => {
+        match (cause.kind(), self.due(cause.kind())) {
+            (TileErrorKind::Query | TileErrorKind::Aborted, _) => {
                 error!(tileset, %tile, error = %cause, "no tile");
             }
-            TileErrorKind::Unavailable | TileErrorKind::Timeout => {
-                if let Some(more) = self.due(Instant::now()) {
-                    warn!(tileset, %tile, error = %cause, unlogged = more, "no tile");
-                }
-            }
+            (_, Some(more)) => warn!(tileset, %tile, error = %cause, unlogged = more, "no tile"),
+            (_, None) => {}
         }
     }
 
-    /// The failures that were not logged since the last line, if another one is due.
-    fn due(&self, now: Instant) -> Option<u64> {
+    /// Logs that a feature couldn't be looked up.
+    pub fn feature_failed(&self, layer: &str, id: i64, cause: &TileError) {
+        match (cause.kind(), self.due(cause.kind())) {
+            (TileErrorKind::Query | TileErrorKind::Aborted, _) => {
+                error!(layer, id, error = %cause, "no feature");
+            }
+            (_, Some(more)) => warn!(layer, id, error = %cause, unlogged = more, "no feature"),
+            (_, None) => {}
+        }
+    }
+
+    /// The failures of databases that weren't logged since the last line, if another one is due.
+    fn due(&self, kind: TileErrorKind) -> Option<u64> {
+        match kind {
+            TileErrorKind::Query | TileErrorKind::Aborted => None,
+            TileErrorKind::Unavailable | TileErrorKind::Timeout => self.due_at(Instant::now()),
+        }
+    }
+
+    fn due_at(&self, now: Instant) -> Option<u64> {
         let mut recent = self.recent.lock();
         if let Some((last, unlogged)) = &mut *recent
             && now.duration_since(*last) < INTERVAL
@@ -54,11 +69,11 @@ mod tests {
     fn a_flood_of_failures_is_one_line_a_second_with_their_number() {
         let log = FailureLog::default();
         let start = Instant::now();
-        assert_eq!(log.due(start), Some(0));
+        assert_eq!(log.due_at(start), Some(0));
         for _ in 0..99 {
-            assert_eq!(log.due(start + Duration::from_millis(500)), None);
+            assert_eq!(log.due_at(start + Duration::from_millis(500)), None);
         }
-        assert_eq!(log.due(start + Duration::from_millis(1500)), Some(99));
-        assert_eq!(log.due(start + Duration::from_secs(9)), Some(0));
+        assert_eq!(log.due_at(start + Duration::from_millis(1500)), Some(99));
+        assert_eq!(log.due_at(start + Duration::from_secs(9)), Some(0));
     }
 }

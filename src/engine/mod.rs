@@ -3,8 +3,10 @@
 //! Requests arrive on actix workers. They only look up and wait: every fetch and every encoding
 //! runs on the application's own runtime.
 
+mod asked;
 mod encodings;
 mod error;
+mod feature;
 mod flight;
 mod log;
 mod policy;
@@ -22,12 +24,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+pub use asked::{AskError, Asked, TileRequest};
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 pub use encodings::tag as entity_tag;
 pub use error::{TileError, TileErrorKind};
+pub use feature::Found;
 pub use flight::Timing;
 use log::FailureLog;
 pub use policy::{Control, Policy};
@@ -42,7 +46,7 @@ use crate::cache::{
 };
 use crate::catalog::{Catalog, Lifetimes, LookupError};
 use crate::metrics::Metrics;
-use crate::tile::{Encoding, TileCoord};
+use crate::tile::Encoding;
 
 /// The value that everyone who waits for a tile gets.
 type Loaded = Result<Made, Arc<TileError>>;
@@ -196,8 +200,8 @@ impl Engine {
     }
 
     /// The tile from memory, if it is there and its time isn't over.
-    pub fn hit(&self, served: &Served, coord: TileCoord, now: Instant) -> Option<Answer> {
-        let found = self.cache.get(&served.key(coord), now)?;
+    pub fn hit(&self, request: &TileRequest, now: Instant) -> Option<Answer> {
+        let found = self.cache.get(&request.key(), now)?;
         let Age::Fresh(_) = found.age else { return None };
         self.metrics.cache_hits.inc();
         Some(Answer { tile: found.tile, origin: Origin::Hit, is_stale: false })
@@ -208,38 +212,29 @@ impl Engine {
     ///
     /// # Errors
     /// It couldn't be made, and memory has none that may stand in: see [`TileError`].
-    pub async fn tile(
-        &self,
-        served: &Arc<Served>,
-        coord: TileCoord,
-    ) -> Result<(Answer, u64), Arc<TileError>> {
+    pub async fn tile(&self, request: &TileRequest) -> Result<(Answer, u64), Arc<TileError>> {
         // Before memory is asked: what it has may be purged while a new one is made.
-        let read = served.members.generation();
-        self.answer(served, coord, read).await.map(|answer| (answer, read))
+        let read = request.served.members.generation();
+        self.answer(request, read).await.map(|answer| (answer, read))
     }
 
-    async fn answer(
-        &self,
-        served: &Arc<Served>,
-        coord: TileCoord,
-        read: u64,
-    ) -> Result<Answer, Arc<TileError>> {
-        let key = served.key(coord);
-        let old = match self.remembered(served, coord, key) {
+    async fn answer(&self, request: &TileRequest, read: u64) -> Result<Answer, Arc<TileError>> {
+        let key = request.key();
+        let old = match self.remembered(request, key) {
             Remembered::Usable(answer) => return Ok(answer),
             Remembered::Old(tile, over) => Some((tile, over)),
             Remembered::Nothing => None,
         };
-        let made = self.made(served, coord, key, old.is_some()).await;
+        let made = self.made(request, key, old.is_some()).await;
         let is_whole = made.as_ref().is_ok_and(|(_, is_partial)| !is_partial);
-        match old.filter(|_| !is_whole && served.is_current(read)) {
+        match old.filter(|_| !is_whole && request.served.is_current(read)) {
             Some((tile, over)) => Ok(self.stale(tile, over)),
             None => made.map(|(answer, _)| answer),
         }
     }
 
     /// What memory has. A tile whose time is over is served for a while, and a new one made.
-    fn remembered(&self, served: &Arc<Served>, coord: TileCoord, key: Key) -> Remembered {
+    fn remembered(&self, request: &TileRequest, key: Key) -> Remembered {
         let Some(found) = self.cache.get(&key, Instant::now()) else { return Remembered::Nothing };
         let over = match found.age {
             Age::Fresh(_) => {
@@ -249,11 +244,11 @@ impl Engine {
             }
             Age::Stale(over) => over,
         };
-        let lifetimes = served.policy(coord.z()).lifetimes;
+        let lifetimes = request.served.policy(request.coord.z()).lifetimes;
         if over <= lifetimes.stale_while_revalidate {
             if self.failures.recent(&key).is_none() {
                 // It runs without anyone who waits; that it is under way already is as good.
-                drop(self.join(served, coord, key));
+                drop(self.join(request, key));
             }
             return Remembered::Usable(self.stale(found.tile, over));
         }
@@ -272,8 +267,7 @@ impl Engine {
     /// layer. With an old one `at_hand` nobody waits for what failed a moment ago.
     async fn made(
         &self,
-        served: &Arc<Served>,
-        coord: TileCoord,
+        request: &TileRequest,
         key: Key,
         at_hand: bool,
     ) -> Result<(Answer, bool), Arc<TileError>> {
@@ -282,7 +276,7 @@ impl Engine {
         {
             return Err(error);
         }
-        let ticket = match self.join(served, coord, key) {
+        let ticket = match self.join(request, key) {
             Joined::Ready(made) => {
                 self.metrics.cache_hits.inc();
                 let tile = made?.tile;
@@ -304,9 +298,9 @@ impl Engine {
     }
 
     /// Joins the flight that makes the tile, or starts it.
-    fn join(&self, served: &Arc<Served>, coord: TileCoord, key: Key) -> Joined<Loaded> {
+    fn join(&self, request: &TileRequest, key: Key) -> Joined<Loaded> {
         // Before anything is read, and before the cache is looked at again.
-        let stamp = Stamp::now(&served.members);
+        let stamp = Stamp::now(&request.served.members);
         let recheck = || {
             let found = self.cache.get(&key, Instant::now())?;
             let Age::Fresh(_) = found.age else { return None };
@@ -314,38 +308,38 @@ impl Engine {
             Some(Ok(Made { tile, timing, kept: Kept::Yes, is_partial: false }))
         };
         let generation = stamp.generation();
-        let load = || self.load(served.clone(), coord, key, stamp);
+        let load = || self.load(request.clone(), key, stamp);
         self.flights.join((key, generation), recheck, load)
     }
 
     /// Makes the tile and keeps it.
     fn load(
         &self,
-        served: Arc<Served>,
-        coord: TileCoord,
+        request: TileRequest,
         key: Key,
         stamp: Stamp,
     ) -> impl Future<Output = Loaded> + Send + 'static {
         let cache = self.cache.clone();
         let metrics = self.metrics.clone();
         let timeout = self.settings.request_timeout;
+        let TileRequest { served, coord, .. } = &request;
         let ttl = served.policy(coord.z()).lifetimes.ttl;
         let (published, log) = (self.published.load_full(), self.log.clone());
         let failures = self.failures.clone();
         async move {
             let counters = |layer: &str| published.counters.get(layer).cloned();
-            let making = flight::make(&served.tileset, coord, timeout, &metrics, counters);
+            let making = flight::make(&request, timeout, &metrics, counters);
             let made = AssertUnwindSafe(making).catch_unwind().await;
             let made = made.unwrap_or_else(|_| Err(TileError::aborted()));
             // Logged once for each tile, not for each request that waits for it.
             let made = made.map_err(|error| {
-                log.failed(&served.tileset.id, coord, &error);
+                log.failed(&request.served.tileset.id, request.coord, &error);
                 let error = Arc::new(error);
                 failures.insert(key, error.clone());
                 error
             })?;
             let flight::Flown { tile, timing, failed } = made;
-            failed.iter().for_each(|(layer, error)| log.failed(&layer.id, coord, error));
+            failed.iter().for_each(|(layer, error)| log.failed(&layer.id, request.coord, error));
             let is_partial = !failed.is_empty();
             // Where there is an old tile, what failed isn't tried again at once.
             if let Some((_, error)) = failed.into_iter().next()
@@ -368,8 +362,7 @@ impl Engine {
     /// The server is stopping.
     pub async fn encoded(
         &self,
-        served: &Arc<Served>,
-        coord: TileCoord,
+        request: &TileRequest,
         answer: &Answer,
         read: u64,
         encoding: Encoding,
@@ -378,10 +371,11 @@ impl Engine {
         if encoding == Encoding::Gzip || tile.is_empty() {
             return Ok(tile.clone());
         }
+        let TileRequest { served, coord, .. } = request;
         let wanted = encodings::Wanted {
             tile,
             encoding,
-            key: served.key(coord).encoded(encoding),
+            key: request.key().encoded(encoding),
             stamp: Stamp::at(&served.members, read),
             // What nobody should keep isn't kept here either.
             ttl: match answer.is_stale {

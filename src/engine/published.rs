@@ -9,12 +9,13 @@ use lru::LruCache;
 use parking_lot::Mutex;
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 
+use super::asked::Takes;
 use super::policy::Policy;
 use super::slot::Slot;
-use crate::cache::{Generations, Key, Member, Members};
+use crate::cache::{Generations, Member, Members};
 use crate::catalog::{Catalog, Layer, Lifetimes, LookupError, Tileset};
 use crate::metrics::{LayerMetrics, Metrics};
-use crate::tile::{MAX_ZOOM, TileCoord};
+use crate::tile::MAX_ZOOM;
 
 /// Ad-hoc composites that are kept ready.
 const AD_HOC: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
@@ -30,6 +31,7 @@ pub struct Served {
     pub cache_tag: Bytes,
     pub slot: Slot,
     pub(super) members: Arc<Members>,
+    pub(super) takes: Takes,
     is_versioned: bool,
     /// By zoom.
     policies: Box<[Arc<Policy>]>,
@@ -67,6 +69,7 @@ impl Served {
             surrogate_key: tags.join(" ").into(),
             cache_tag: tags.join(",").into(),
             slot: Slot::default(),
+            takes: Takes::of(&tileset),
             policies: (0..=MAX_ZOOM).map(|z| policies.of(&tileset, z)).collect(),
             members,
             tileset,
@@ -90,10 +93,6 @@ impl Served {
     /// Whether nothing of what the tileset shows was purged since `read`, a generation of before.
     pub fn is_current(&self, read: u64) -> bool {
         self.members.generation() == read
-    }
-
-    pub(super) fn key(&self, coord: TileCoord) -> Key {
-        Key::new(self.tileset.identity, coord, self.tileset.ad_hoc)
     }
 }
 

@@ -8,12 +8,14 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, join_all};
 use tokio::runtime::Handle;
 
-use super::{Engine, EngineSettings, Origin, TileErrorKind};
+use super::{Engine, EngineSettings, Origin, Served, TileErrorKind, TileRequest};
 use crate::cache;
 use crate::catalog::{Builder, Catalog, Database, LayerSettings, NamedSource, Tables};
 use crate::metrics::Metrics;
 use crate::source::postgis::{Inventory, SpatialTable};
-use crate::source::{Deadline, FetchStats, LayerRequest, Source, SourceError, TileSink};
+use crate::source::{
+    Deadline, FeatureRequest, FetchStats, LayerRequest, Source, SourceError, TileSink,
+};
 use crate::tile::TileCoord;
 
 /// Has no rows; panics at the first fetches.
@@ -34,6 +36,14 @@ impl Source for Panics {
             assert!(self.fetches.fetch_add(1, Ordering::SeqCst) >= self.first, "on purpose");
             Ok(FetchStats::default())
         })
+    }
+
+    fn feature<'a>(
+        &'a self,
+        _: FeatureRequest<'a>,
+        _: Deadline,
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, SourceError>> {
+        Box::pin(async { Ok(None) })
     }
 }
 
@@ -64,8 +74,9 @@ fn catalog(source: &Arc<Panics>, has_table: bool, version: &str) -> Catalog {
     Builder { databases: &[database], layers, tilesets: &BTreeMap::new(), versions }.build()
 }
 
-fn world() -> TileCoord {
-    TileCoord::new(0, 0, 0).unwrap()
+fn world(served: &Arc<Served>) -> TileRequest {
+    let coord = TileCoord::new(0, 0, 0).unwrap();
+    TileRequest { served: served.clone(), coord, asked: None }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,12 +84,13 @@ async fn a_panic_reaches_all_who_wait_and_is_not_kept() {
     let (source, engine) = (source(1), engine());
     engine.publish(catalog(&source, true, "1"));
     let served = engine.lookup("roads").unwrap();
-    let answers = join_all((0..50).map(|_| engine.tile(&served, world()))).await;
+    let request = world(&served);
+    let answers = join_all((0..50).map(|_| engine.tile(&request))).await;
     for answer in answers {
         assert_eq!(answer.unwrap_err().kind(), TileErrorKind::Aborted);
     }
     assert_eq!(source.fetches.load(Ordering::SeqCst), 1, "one load for all");
-    let (next, _) = engine.tile(&served, world()).await.unwrap();
+    let (next, _) = engine.tile(&world(&served)).await.unwrap();
     assert!(matches!(next.origin, Origin::Miss { stored: true, .. }));
 }
 
@@ -91,7 +103,7 @@ async fn a_layer_that_was_gone_for_a_while_comes_back_without_the_tiles_of_its_o
     {
         engine.publish(catalog(&source, has_table, version));
         let Ok(served) = engine.lookup("roads") else { continue };
-        let (answer, _) = engine.tile(&served, world()).await.unwrap();
+        let (answer, _) = engine.tile(&world(&served)).await.unwrap();
         origins.push(answer.origin == Origin::Hit);
     }
     assert_eq!(origins, [false, true, false]);

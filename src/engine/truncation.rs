@@ -1,13 +1,13 @@
 //! What is said of tiles in which a budget left something out: to clients, to Prometheus, in the
 //! log.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 use tracing::warn;
 
-use crate::catalog::{Layer, Part};
+use super::flight::Member;
+use crate::catalog::Layer;
 use crate::metrics::LayerMetrics;
 use crate::tile::{TileCoord, Truncation};
 
@@ -21,7 +21,7 @@ pub(super) type Cut = (usize, Truncation);
 /// Counts and logs the cuts of a tile that was just made. Returns the value of its
 /// `Tesela-Truncated` header, unless there are none.
 pub(super) fn report(
-    members: &[(&Arc<Layer>, &Part)],
+    members: &[Member<'_>],
     mut cuts: Vec<Cut>,
     tile: TileCoord,
     counters: impl Fn(&str) -> Option<LayerMetrics>,
@@ -30,7 +30,7 @@ pub(super) fn report(
     cuts.sort_unstable();
     cuts.dedup();
     for &(place, reason) in &cuts {
-        let (layer, _) = members[place];
+        let layer = members[place].layer;
         if let Some(counters) = counters(&layer.id) {
             match reason {
                 Truncation::MaxFeatures => counters.truncated_max_features.inc(),
@@ -43,7 +43,7 @@ pub(super) fn report(
             log(layer, tile, reason);
         }
     }
-    let named = cuts.iter().map(|&(place, reason)| (members[place].0.id.as_str(), reason));
+    let named = cuts.iter().map(|&(place, reason)| (members[place].layer.id.as_str(), reason));
     (!cuts.is_empty()).then(|| header(named))
 }
 

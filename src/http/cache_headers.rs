@@ -24,19 +24,29 @@ pub fn add(
     answer: &Answer,
     etag: HeaderValue,
 ) {
-    let Control { cache_control, cdn_cache_control, surrogate_control, slot } = control;
-    let values = || [cache_control, cdn_cache_control, surrogate_control].map(value);
-    let names = [CACHE_CONTROL, CDN_CACHE_CONTROL, SURROGATE_CONTROL];
-    insert_all(headers, names, slot.get(values));
-    add_tags(headers, served);
+    add_control(headers, served, control, etag);
     headers.insert(CACHE_STATUS, cache_status(answer.origin));
-    headers.insert(ETAG, etag);
     if let Some(what) = answer.tile.truncated() {
         headers.insert(TESELA_TRUNCATED, value(&what));
     }
     if let Origin::Miss { timing, .. } = answer.origin {
         headers.insert(SERVER_TIMING, server_timing(timing));
     }
+}
+
+/// Says that an answer was made for this request, and isn't kept.
+pub fn add_miss(headers: &mut HeaderMap) {
+    headers.insert(CACHE_STATUS, HeaderValue::from_static("tesela; fwd=uri-miss"));
+}
+
+/// Adds what caches need of anything that they may keep.
+pub fn add_control(headers: &mut HeaderMap, served: &Served, control: &Control, etag: HeaderValue) {
+    let Control { cache_control, cdn_cache_control, surrogate_control, slot } = control;
+    let values = || [cache_control, cdn_cache_control, surrogate_control].map(value);
+    let names = [CACHE_CONTROL, CDN_CACHE_CONTROL, SURROGATE_CONTROL];
+    insert_all(headers, names, slot.get(values));
+    add_tags(headers, served);
+    headers.insert(ETAG, etag);
 }
 
 /// Adds the names under which an answer can be purged.

@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
 use crate::catalog::LookupError;
-use crate::engine::{TileError, TileErrorKind};
+use crate::engine::{AskError, TileError, TileErrorKind};
 use crate::metrics::Outcome;
 
 /// Seconds after which a client may try again when a database can't serve.
@@ -103,20 +103,23 @@ impl From<LookupError> for Problem {
     }
 }
 
+impl From<AskError> for Problem {
+    fn from(error: AskError) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}
+
 impl From<&TileError> for Problem {
     fn from(error: &TileError) -> Self {
         match error.kind() {
-            TileErrorKind::Unavailable => {
-                Self::unavailable("the database can't serve this tile now")
+            TileErrorKind::Unavailable => Self::unavailable("the database can't serve this now"),
+            TileErrorKind::Timeout => {
+                Self::new(StatusCode::GATEWAY_TIMEOUT, "the database took too long to answer")
             }
-            TileErrorKind::Timeout => Self::new(
-                StatusCode::GATEWAY_TIMEOUT,
-                "the database took too long to answer for this tile",
-            ),
             TileErrorKind::Query => {
                 Self::internal("a layer's query failed; the server's log says why")
             }
-            TileErrorKind::Aborted => Self::internal("making the tile was aborted"),
+            TileErrorKind::Aborted => Self::internal("making the answer was aborted"),
         }
     }
 }

@@ -9,6 +9,7 @@ mod conditional;
 mod cors;
 mod edge;
 mod error;
+mod feature;
 mod health;
 mod negotiate;
 mod router;

@@ -15,7 +15,7 @@ use percent_encoding::percent_decode_str;
 use super::cors::Origins;
 use super::error::{METHODS, Problem};
 use super::health::{self, Readiness};
-use super::{Settings, catalog, tile, tilejson};
+use super::{Settings, catalog, feature, tile, tilejson};
 use crate::engine::Engine;
 
 /// What handlers work with, shared by all workers.
@@ -30,6 +30,9 @@ pub struct State {
     /// Brings gauges up to date before they are read.
     pub sample_metrics: Box<dyn Fn() + Send + Sync>,
 }
+
+/// Between a layer and the id of one of its features.
+pub const FEATURES: &str = "features";
 
 /// Adds all routes.
 pub fn routes(config: &mut ServiceConfig) {
@@ -55,6 +58,12 @@ async fn by_segments(
     match (first, rest, next()?) {
         (Some(_), [None, ..] | [_, _, Some(_)], None) if !is_read => {
             Ok(other_method(request.method().clone()).await)
+        }
+        (Some(_), [Some(what), Some(_), None], None) if what == FEATURES && !is_read => {
+            Ok(other_method(request.method().clone()).await)
+        }
+        (Some(layer), [Some(what), Some(id), None], None) if what == FEATURES => {
+            feature::feature(&request, &state, &layer, &id).await
         }
         (Some(tileset), [None, ..], None) => tilejson::tilejson(&request, &state, &tileset),
         (Some(tileset), [Some(z), Some(x), Some(y)], None) => {

@@ -15,7 +15,7 @@ use super::error::Problem;
 use super::negotiate::encoding;
 use super::router::tile_segments;
 use crate::catalog::Tileset;
-use crate::engine::{Answer, Control, Origin, Pin, Served, TileError, entity_tag};
+use crate::engine::{Answer, Control, Origin, Pin, Served, TileError, TileRequest, entity_tag};
 use crate::metrics::Outcome;
 use crate::tile::{Encoding, TileCoord};
 
@@ -54,9 +54,12 @@ pub fn hit(request: &HttpRequest, state: &State) -> Option<HttpResponse> {
     if !served.tileset.has_zoom(coord.z()) {
         return None;
     }
-    let answer = engine.hit(&served, coord, started)?;
+    // What is wrong with it, the route says.
+    let asked = served.asked(request.query_string()).ok()?;
+    let wanted = TileRequest { served, coord, asked };
+    let answer = engine.hit(&wanted, started)?;
     let etag = cache_headers::value(&answer.tile.etag());
-    let reply = Reply { request, state, served: &served, coord, answer, etag };
+    let reply = Reply { request, state, wanted: &wanted, answer, etag };
     let bodiless = reply.without_body();
     let (outcome, response) =
         bodiless.unwrap_or_else(|| reply.with_body(Encoding::Gzip, reply.answer.tile.body()));
@@ -78,16 +81,18 @@ async fn answer(
     if !served.tileset.has_zoom(coord.z()) {
         return Err(no_such_zoom(&served.tileset, coord.z()));
     }
-    let (answer, read) = engine.tile(&served, coord).await.map_err(problem)?;
+    let asked = served.asked(request.query_string())?;
+    let wanted = TileRequest { served, coord, asked };
+    let (answer, read) = engine.tile(&wanted).await.map_err(problem)?;
     let encoding = encoding(request.headers(), &engine.cache_settings().encodings);
     let etag = cache_headers::value(&entity_tag(&answer.tile.etag(), encoding));
-    let mut reply = Reply { request, state, served: &served, coord, answer, etag };
+    let mut reply = Reply { request, state, wanted: &wanted, answer, etag };
     if let Some(done) = reply.without_body() {
         return Ok(done);
     }
-    let tile = engine.encoded(&served, coord, &reply.answer, read, encoding).await;
+    let tile = engine.encoded(&wanted, &reply.answer, read, encoding).await;
     // That took a while, in which it may have been purged.
-    reply.answer.is_stale |= !served.is_current(read);
+    reply.answer.is_stale |= !wanted.served.is_current(read);
     Ok(reply.with_body(encoding, tile.map_err(problem)?.body()))
 }
 
@@ -95,8 +100,7 @@ async fn answer(
 struct Reply<'a> {
     request: &'a HttpRequest,
     state: &'a State,
-    served: &'a Served,
-    coord: TileCoord,
+    wanted: &'a TileRequest,
     answer: Answer,
     /// Of the form that the client gets.
     etag: HeaderValue,
@@ -126,10 +130,11 @@ impl Reply<'_> {
     /// Without a body yet. (Setting headers in a finished response costs half of what the builder
     /// takes for it.)
     fn response(&self, status: StatusCode) -> HttpResponse {
-        let control = control(self.request, self.served, self.coord, &self.answer);
+        let TileRequest { served, coord, .. } = self.wanted;
+        let control = control(self.request, served, coord.z(), self.answer.is_stale);
         let mut response = HttpResponse::new(status);
         let (headers, etag) = (response.headers_mut(), self.etag.clone());
-        cache_headers::add(headers, self.served, control, &self.answer, etag);
+        cache_headers::add(headers, served, control, &self.answer, etag);
         response
     }
 
@@ -143,17 +148,17 @@ impl Reply<'_> {
     }
 }
 
-/// What caches are told.
-fn control<'a>(
+/// What caches are told of what is shown at zoom `z`.
+pub fn control<'a>(
     request: &HttpRequest,
     served: &'a Served,
-    coord: TileCoord,
-    answer: &Answer,
+    z: u8,
+    is_stale: bool,
 ) -> &'a Control {
-    let policy = served.policy(coord.z());
+    let policy = served.policy(z);
     let v = request.query_string().split('&').find_map(|pair| pair.strip_prefix("v="));
     match v.map_or(Pin::None, |v| served.pin(v)) {
-        _ if answer.is_stale => &policy.stale,
+        _ if is_stale => &policy.stale,
         Pin::Forever => &policy.immutable,
         Pin::Other => &policy.stale,
         Pin::None => &policy.fresh,
@@ -181,7 +186,7 @@ fn coordinates(z: &str, x: &str, y: &str) -> Result<Option<TileCoord>, Problem> 
 }
 
 /// `0|[1-9][0-9]*`; numbers too large for any zoom become the largest there is.
-fn decimal(text: &str) -> Option<u64> {
+pub fn decimal(text: &str) -> Option<u64> {
     let canonical = text == "0" || !text.starts_with('0');
     (canonical && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
         .then(|| text.parse().unwrap_or(u64::MAX))

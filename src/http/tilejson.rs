@@ -13,8 +13,10 @@ use super::State;
 use super::base_url::base_url;
 use super::cache_headers;
 use super::error::Problem;
+use super::router::FEATURES;
 use crate::catalog::{Layer, Tileset};
 use crate::engine::Served;
+use crate::query::{Described, Kind};
 
 /// What can't stand in a path segment as it is; ids hold none of the other reserved characters.
 const SEGMENT: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
@@ -38,6 +40,11 @@ struct TileJson<'a> {
     bounds: [f64; 4],
     center: (f64, f64, u8),
     vector_layers: Vec<VectorLayer<'a>>,
+    /// What tile URLs may say in their query. (No part of the specification, which allows more keys.)
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    parameters: BTreeMap<&'a str, Described<'a>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    filterable: BTreeMap<&'a str, BTreeMap<&'a str, &'static str>>,
 }
 
 #[derive(Serialize)]
@@ -48,13 +55,18 @@ struct VectorLayer<'a> {
     minzoom: u8,
     maxzoom: u8,
     fields: BTreeMap<&'a str, &'a str>,
+    /// URL of a feature's details.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<String>,
 }
 
 /// Answers `GET /{tileset}` and `/{tileset}.json`.
 pub fn tilejson(request: &HttpRequest, state: &State, name: &str) -> Result<HttpResponse, Problem> {
     let served = state.engine.lookup(name.strip_suffix(".json").unwrap_or(name))?;
     let base = base_url(request, &state.settings);
-    let mut response = HttpResponse::Ok().json(describe(&served, &base.url));
+    let asked = served.given(request.query_string())?;
+    let given = asked.as_ref().map(|asked| asked.query()).unwrap_or_default();
+    let mut response = HttpResponse::Ok().json(describe(&served, &base.url, given));
     let headers = response.headers_mut();
     if base.from_request {
         // A shared cache must not hand one client's idea of the host name to another.
@@ -69,8 +81,11 @@ pub fn tilejson(request: &HttpRequest, state: &State, name: &str) -> Result<Http
     Ok(response)
 }
 
-fn describe<'a>(served: &'a Served, base: &str) -> TileJson<'a> {
+/// `given` is what of the parameters was, as a query.
+fn describe<'a>(served: &'a Served, base: &str, given: &str) -> TileJson<'a> {
     let tileset: &Tileset = &served.tileset;
+    let and = if given.is_empty() { "" } else { "&" };
+    let query = format!("v={}{and}{given}", served.version);
     let (minzoom, maxzoom) = tileset.zooms();
     let bounds = tileset.bounds().map_or(WORLD, within_world);
     TileJson {
@@ -79,17 +94,41 @@ fn describe<'a>(served: &'a Served, base: &str) -> TileJson<'a> {
         description: tileset.description.as_deref(),
         attribution: tileset.attribution.as_deref(),
         scheme: "xyz",
-        tiles: [format!("{}?v={}", tile_url(base, &tileset.id), served.version)],
+        tiles: [format!("{}?{query}", tile_url(base, &tileset.id))],
         minzoom,
         maxzoom,
         bounds,
         center: center(bounds, minzoom, maxzoom),
-        vector_layers: tileset.members.iter().map(|layer| vector_layer(layer)).collect(),
+        vector_layers: tileset.members.iter().map(|one| vector_layer(one, base)).collect(),
+        parameters: (tileset.members.iter())
+            .flat_map(|layer| layer.params.iter())
+            .map(|param| (param.name.as_str(), param.described()))
+            .collect(),
+        filterable: (tileset.members.iter())
+            .filter(|layer| !layer.filterable.is_empty())
+            .map(|layer| (layer.id.as_str(), filterable(layer)))
+            .collect(),
     }
 }
 
-fn vector_layer(layer: &Layer) -> VectorLayer<'_> {
+/// Properties with the kinds of their values.
+fn filterable(layer: &Layer) -> BTreeMap<&str, &'static str> {
+    let kind = |kind: Kind| match kind {
+        Kind::Bool => "boolean",
+        Kind::Number => "number",
+        Kind::Text => "string",
+        Kind::Time => "time",
+    };
+    layer.filterable.iter().map(|(name, of)| (name.as_str(), kind(*of))).collect()
+}
+
+fn vector_layer<'a>(layer: &'a Layer, base: &str) -> VectorLayer<'a> {
+    let details = layer.details().map(|_| {
+        let id = utf8_percent_encode(&layer.id, SEGMENT);
+        format!("{base}/{id}/{FEATURES}/{{id}}")
+    });
     VectorLayer {
+        details,
         id: &layer.name,
         description: layer.description.as_deref(),
         minzoom: layer.min_zoom,

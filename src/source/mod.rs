@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use thiserror::Error;
 use tokio::time::Instant;
 
+use crate::query::Arguments;
 use crate::tile::{Crs, Feature, LayerSpec, TileCoord, Truncation};
 
 /// When an answer stops being of use; every wait of a fetch ends there.
@@ -31,7 +32,10 @@ impl Deadline {
 /// A layer as its source prepared it, ready to be asked for a tile.
 #[derive(Debug)]
 pub enum SourceLayer {
-    Postgis(postgis::TableLayer),
+    /// Rows of a table, of a query or of a function.
+    Postgis(Box<postgis::TableLayer>),
+    /// A function that gives finished tiles.
+    PostgisTiles(postgis::FunctionLayer),
 }
 
 impl SourceLayer {
@@ -39,6 +43,8 @@ impl SourceLayer {
     pub fn crs(&self) -> Crs {
         match self {
             Self::Postgis(layer) => layer.crs(),
+            // There are no rows of it.
+            Self::PostgisTiles(_) => Crs::WebMercator,
         }
     }
 
@@ -46,6 +52,20 @@ impl SourceLayer {
     pub fn keys(&self) -> Vec<String> {
         match self {
             Self::Postgis(layer) => layer.keys(),
+            Self::PostgisTiles(_) => Vec::new(),
+        }
+    }
+
+    /// Whether there is more to be told of a feature than its tile has.
+    pub fn has_details(&self) -> bool {
+        matches!(self, Self::Postgis(layer) if layer.has_details())
+    }
+
+    /// The column that features get their ids from.
+    pub fn id_column(&self) -> Option<&str> {
+        match self {
+            Self::Postgis(layer) => layer.id_column(),
+            Self::PostgisTiles(_) => None,
         }
     }
 
@@ -53,6 +73,7 @@ impl SourceLayer {
     pub fn definition(&self) -> String {
         match self {
             Self::Postgis(layer) => layer.definition(),
+            Self::PostgisTiles(layer) => layer.definition(),
         }
     }
 }
@@ -64,6 +85,18 @@ pub struct LayerRequest<'a> {
     pub tile: TileCoord,
     /// The grid, what is wanted around the tile as well, what may be left out at its zoom.
     pub spec: &'a LayerSpec,
+    /// What the request asks beside the tile.
+    pub arguments: &'a Arguments,
+}
+
+/// One feature of a layer, by its id.
+#[derive(Clone, Copy, Debug)]
+pub struct FeatureRequest<'a> {
+    pub layer: &'a SourceLayer,
+    pub id: i64,
+    /// The deepest zoom of the layer, at which it is looked up.
+    pub zoom: u8,
+    pub arguments: &'a Arguments,
 }
 
 /// Takes the rows of a fetch.
@@ -72,8 +105,9 @@ pub trait TileSink: Send {
     fn feature(&mut self, index: usize, feature: &dyn Feature);
 
     /// That layer, finished by the source: an uncompressed MVT `Tile` message that holds only it,
-    /// or nothing. No features of the layer come besides.
-    fn encoded(&mut self, index: usize, layer: &[u8]);
+    /// or nothing. No features of the layer come besides. `tag` is another one whenever the message
+    /// is, where the source has such.
+    fn encoded(&mut self, index: usize, layer: &[u8], tag: Option<&[u8]>);
 
     /// Not all of that layer's rows were sent.
     fn truncated(&mut self, index: usize, reason: Truncation);
@@ -108,6 +142,17 @@ pub trait Source: Send + Sync {
         sink: &'a mut dyn TileSink,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<FetchStats, SourceError>>;
+
+    /// A feature with its layer's details as GeoJSON (RFC 7946 section 3.2); `None` if there is no
+    /// such feature, or the layer has no details.
+    ///
+    /// # Errors
+    /// As [`fetch`](Self::fetch).
+    fn feature<'a>(
+        &'a self,
+        request: FeatureRequest<'a>,
+        deadline: Deadline,
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, SourceError>>;
 }
 
 /// Why a fetch failed. The texts are for logs: they name databases and may quote SQL.

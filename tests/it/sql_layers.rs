@@ -183,7 +183,7 @@ fn a_write_hidden_in_a_function_does_not_happen() {
 fn a_table_and_a_query_at_once_or_neither_are_mistakes_in_the_file() {
     for (layer, what) in [
         ("table = \"a\"\nsql = \"SELECT {bbox}\"", "layers.a.sql: expected table or sql, not both"),
-        ("srid = 3857", "layers.a.table: missing, expected table or sql"),
+        ("srid = 3857", "layers.a.table: missing, expected table, sql or function"),
         ("sql = \" \"", "layers.a.sql: expected a string that isn't empty"),
     ] {
         let toml = format!(
@@ -307,6 +307,6 @@ fn check_tells_of_zooms_without_a_source() {
     let output = run(&["check", "--config", &file.path]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{text}");
-    let gaps = "warning: no table or sql at zoom 3, 4, 7: its tiles are empty there";
+    let gaps = "warning: no table, sql or function at zoom 3, 4, 7: its tiles are empty there";
     assert!(text.contains(gaps), "{text}");
 }

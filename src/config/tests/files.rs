@@ -9,10 +9,11 @@ use super::{env, load_from};
 use crate::catalog::{LayerSettings, TilesetSettings, ZoomSettings};
 use crate::config::hints::EXAMPLE;
 use crate::config::{SECTIONS, Settings};
+use crate::query::ParamSettings;
 use crate::source::postgis;
 use crate::{cache, http};
 
-const DEFAULT: &str = include_str!("../../../config/default.toml");
+pub(super) const DEFAULT: &str = include_str!("../../../config/default.toml");
 
 /// A struct's keys, as serde lists them on meeting one that isn't among them.
 fn keys<T: DeserializeOwned>() -> Vec<String> {
@@ -22,7 +23,7 @@ fn keys<T: DeserializeOwned>() -> Vec<String> {
 }
 
 /// Every key that can be set, by section; `*` stands for a name.
-fn all_keys() -> Vec<(&'static [&'static str], Vec<String>)> {
+pub(super) fn all_keys() -> Vec<(&'static [&'static str], Vec<String>)> {
     vec![
         (&["server"], keys::<http::Settings>()),
         (&["cache"], keys::<cache::Settings>()),
@@ -30,6 +31,7 @@ fn all_keys() -> Vec<(&'static [&'static str], Vec<String>)> {
         (&["databases", "*", "publish"], keys::<postgis::Publish>()),
         (&["layers", "*"], keys::<LayerSettings>()),
         (&["layers", "*", "zooms"], keys::<ZoomSettings>()),
+        (&["layers", "*", "params", "*"], keys::<ParamSettings>()),
         (&["tilesets", "*"], keys::<TilesetSettings>()),
     ]
 }
@@ -48,7 +50,7 @@ fn set_in(value: &Value, section: &[&str]) -> BTreeSet<String> {
     }
 }
 
-fn parsed(text: &str) -> Value {
+pub(super) fn parsed(text: &str) -> Value {
     Value::Table(text.parse().expect("the file should be TOML"))
 }
 

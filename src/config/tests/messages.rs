@@ -107,7 +107,7 @@ fn every_kind_of_setting_says_what_it_expects() {
 fn an_unknown_key_is_told_its_nearest_neighbour_and_what_can_be_there() {
     let report = report(&with_layer("maxzoom = 9"));
     let start = "tesela.toml:5: layers.roads.maxzoom: unknown key, did you mean `max_zoom`? \
-                 Here can be: database, table, sql, geometry,";
+                 Here can be: database, table, sql, function,";
     assert!(report.starts_with(start), "{report}");
     assert!(report.ends_with("\n    example: max_zoom = 18"), "{report}");
 }

@@ -256,10 +256,13 @@ fn a_layer_needs_a_source_at_some_zoom_at_least() {
     load(&layer(&format!("{range}table = \"b\""))).unwrap();
     load(&layer(&format!("table = \"a\"\n{range}properties = [\"b\"]"))).unwrap();
     for (text, expected) in [
-        (format!("{range}simplify = 1"), "layers.a.table: missing, expected table or sql"),
+        (
+            format!("{range}simplify = 1"),
+            "layers.a.table: missing, expected table, sql or function",
+        ),
         (
             format!("{range}properties = []\n[[layers.a.zooms]]\nzooms = [5, 6]\ntable = \"a\""),
-            "layers.a.zooms[0]: expected table or sql, here or in the layer",
+            "layers.a.zooms[0]: expected table, sql or function, here or in the layer",
         ),
         (
             format!("table = \"a\"\n{range}table = \"b\"\nsql = \"SELECT {{bbox}}\""),

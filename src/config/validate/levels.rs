@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::{Document, LayerSettings, MAX_ZOOM, Path, YEAR, require, source, within};
+use super::{Document, LayerSettings, MAX_ZOOM, Path, YEAR, questions, require, source, within};
 use crate::catalog::{Freshness, RowSource, ZoomSettings};
 use crate::config::hints;
 use crate::source::postgis::{Encoder, parse_order};
@@ -95,12 +95,13 @@ fn level(path: &Path, own: &ZoomSettings, document: &mut Document<'_>) {
     budgets(path, own.max_features, own.max_tile_bytes, document);
     freshness(path, own.freshness(), document);
     source(path, &own.own_source(), document);
+    questions::filter(path, own.filter.as_deref(), document);
     let ZoomSettings { simplify, min_size, max_features, max_tile_bytes, .. } = own;
     let level = simplify.or(*min_size).is_some() || max_features.is_some();
     let differs =
         own.own_source() != RowSource::default() || own.freshness() != Freshness::default();
     if !level && max_tile_bytes.is_none() && !differs {
-        let message = "expected another source (table, sql, properties, …), simplify, min_size, \
+        let message = "expected another source (table, sql, function, filter, …), simplify, min_size, \
                        max_features, max_tile_bytes or how long tiles live (ttl, max_age, …) for \
                        these zooms, got none of them";
         document.report(path, message.to_owned(), document.example(&path.key("simplify")));

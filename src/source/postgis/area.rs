@@ -6,7 +6,7 @@ use futures_util::future;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Error, Row};
 
-use super::connection::{Connection, Prepared};
+use super::connection::Connection;
 use super::distant::Cut;
 use super::error::{is_transform_failure, is_unknown_system};
 use super::filter::{self, Filter, Trip};
@@ -14,19 +14,32 @@ use super::rows::raw;
 use super::small;
 use super::statement::{TileValues, Values};
 use super::table::{System, TableLayer};
+use super::values::Decoder;
 use crate::source::LayerRequest;
 use crate::tile::mercator::{HALF_WORLD, MAX_LATITUDE};
 
+impl System {
+    /// How far boxes reach east and north at most. Queries may transform theirs: beyond the
+    /// antimeridian and at the poles that fails, or ends on the other side of the world.
+    pub(super) fn world(&self) -> [f64; 2] {
+        match self {
+            Self::Mercator => [HALF_WORLD, f64::INFINITY],
+            Self::Degrees => [180.0, MAX_LATITUDE],
+            Self::Geography { .. } | Self::Transformed { .. } => [f64::INFINITY; 2],
+        }
+    }
+}
+
 /// A tile's area in a layer's own system.
-pub(super) struct Area<'a> {
-    pub(super) connection: &'a Connection,
+pub(super) struct Area<'a, 'c> {
+    pub(super) connection: &'c Connection,
     pub(super) table: &'a TableLayer,
     pub(super) request: &'a LayerRequest<'a>,
 }
 
-impl Area<'_> {
+impl<'a> Area<'a, '_> {
     /// The parameters of the layer's queries.
-    pub(super) async fn values(&self) -> Result<Values, Error> {
+    pub(super) async fn values(&self) -> Result<Values<'a>, Error> {
         let request = self.request;
         let (cut, sizes) = match &self.table.system {
             System::Mercator => (Cut::mercator(request), small::mercator(request)),
@@ -38,15 +51,9 @@ impl Area<'_> {
             System::Geography { .. } | System::Transformed { .. } => (Cut::default(), [0.0; 2]),
         };
         let filter = self.filter().await?;
-        // Queries may transform their box: beyond the antimeridian and at the poles that fails, or
-        // ends on the other side of the world.
-        let world = match &self.table.system {
-            System::Mercator => [HALF_WORLD, f64::INFINITY],
-            System::Degrees => [180.0, MAX_LATITUDE],
-            System::Geography { .. } | System::Transformed { .. } => [f64::INFINITY; 2],
-        };
-        let tile = TileValues::new(request.tile, &filter, world);
-        Ok(Values { filter, cut, sizes, tile })
+        let tile = TileValues::new(request.tile, &filter, self.table.system.world());
+        let given = self.table.given(request.arguments);
+        Ok(Values { filter, cut, sizes, tile, given })
     }
 
     async fn filter(&self) -> Result<Filter, Error> {
@@ -83,7 +90,7 @@ impl Area<'_> {
     async fn trips(&self, sql: &Arc<str>, grid: &[(f64, f64)]) -> Result<Vec<Trip>, Error> {
         let points = filter::ewkb_multipoint(4326, grid);
         let mut trips = Vec::new();
-        let each = |row: Row, _: &Arc<Prepared>| {
+        let each = |row: Row, _: &[Decoder]| {
             if let (Some(there), Some(back)) = (raw(&row, 0), raw(&row, 1)) {
                 trips = filter::trips(there, back);
             }

@@ -9,7 +9,7 @@ use futures_util::TryStreamExt;
 use lru::LruCache;
 use parking_lot::Mutex;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Error, Row, Statement, Transaction};
+use tokio_postgres::{Client, Column, Error, Row, Statement, Transaction};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::{describe, is_stale_plan};
@@ -22,9 +22,13 @@ const STATEMENTS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
 pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// A prepared statement and how its property columns (from the third on) are read.
-pub(super) struct Prepared {
+struct Prepared {
     statement: Statement,
-    pub(super) decoders: Vec<Decoder>,
+    decoders: Vec<Decoder>,
+}
+
+fn decoders_of(columns: &[Column]) -> Vec<Decoder> {
+    columns.iter().skip(2).map(|column| Decoder::of(column.type_())).collect()
 }
 
 pub(super) struct Connection {
@@ -60,7 +64,7 @@ impl Connection {
         &self,
         sql: &Arc<str>,
         parameters: &[Parameter<'_>],
-        mut each: impl FnMut(Row, &Arc<Prepared>),
+        mut each: impl FnMut(Row, &[Decoder]),
     ) -> Result<(), Error> {
         let mut started = false;
         let prepared = self.prepare(sql, parameters).await?;
@@ -75,18 +79,35 @@ impl Connection {
         }
     }
 
+    /// The same of a statement that isn't kept, because it hardly ever comes again.
+    pub(super) async fn rows_once(
+        &self,
+        sql: &str,
+        parameters: &[Parameter<'_>],
+        mut each: impl FnMut(Row, &[Decoder]),
+    ) -> Result<(), Error> {
+        let values = parameters.iter().map(|(value, kind)| (*value, kind.clone()));
+        let mut rows = pin!(self.client.query_typed_raw(sql, values).await?);
+        let mut decoders: Option<Vec<Decoder>> = None;
+        while let Some(row) = rows.try_next().await? {
+            let decoders = decoders.get_or_insert_with(|| decoders_of(row.columns()));
+            each(row, decoders);
+        }
+        Ok(())
+    }
+
     async fn drain(
         &self,
         prepared: &Arc<Prepared>,
         parameters: &[Parameter<'_>],
-        each: &mut impl FnMut(Row, &Arc<Prepared>),
+        each: &mut impl FnMut(Row, &[Decoder]),
         started: &mut bool,
     ) -> Result<(), Error> {
         let values = parameters.iter().map(|(value, _)| *value);
         let mut rows = pin!(self.client.query_raw(&prepared.statement, values).await?);
         while let Some(row) = rows.try_next().await? {
             *started = true;
-            each(row, prepared);
+            each(row, &prepared.decoders);
         }
         Ok(())
     }
@@ -101,8 +122,7 @@ impl Connection {
         }
         let types: Vec<Type> = parameters.iter().map(|(_, kind)| kind.clone()).collect();
         let statement = self.client.prepare_typed(sql, &types).await?;
-        let decoders =
-            statement.columns().iter().skip(2).map(|column| Decoder::of(column.type_())).collect();
+        let decoders = decoders_of(statement.columns());
         let prepared = Arc::new(Prepared { statement, decoders });
         self.statements.lock().put(sql.clone(), prepared.clone());
         Ok(prepared)

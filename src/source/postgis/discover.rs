@@ -7,6 +7,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_postgres::{Client, Error};
 
 use super::catalogue::{Found, postgis, relations};
+use super::functions::{Function, functions};
 use super::inventory::{Inventory, Relation, SpatialTable};
 use super::look::{Look, Sample};
 use super::sql::quote;
@@ -27,6 +28,7 @@ pub(super) struct Catalogued {
     postgis_schema: String,
     postgis_version: String,
     found: Vec<Found>,
+    functions: Vec<Function>,
 }
 
 /// Everything that can be published; `None` when the database has no PostGIS.
@@ -38,13 +40,14 @@ pub(super) async fn catalogued(
         return Ok(None);
     };
     let found = relations(client, &postgis_schema, schemas).await?;
-    Ok(Some(Catalogued { postgis_schema, postgis_version, found }))
+    let functions = functions(client, &postgis_schema, schemas).await?;
+    Ok(Some(Catalogued { postgis_schema, postgis_version, found, functions }))
 }
 
 /// Completes the catalogues' answer with what rows say. Also returns whether all looks have
 /// ended; if not, the connection is busy with one.
 pub(super) async fn look(client: &Client, catalogued: Catalogued) -> (Inventory, bool) {
-    let Catalogued { postgis_schema, postgis_version, mut found } = catalogued;
+    let Catalogued { postgis_schema, postgis_version, mut found, mut functions } = catalogued;
     let look = Look { client, postgis: quote(&postgis_schema) };
     let mut inventory = Inventory { postgis_schema, postgis_version, ..Inventory::default() };
     let (srids, mut ended) = round(vec![0], |_| look.srids()).await;
@@ -55,6 +58,8 @@ pub(super) async fn look(client: &Client, catalogued: Catalogued) -> (Inventory,
         }
     }
     ended = sample_all(&look, &mut found, ended).await;
+    ended = sample_functions(&look, &mut functions, ended).await;
+    inventory.functions = functions;
     if ended {
         let all = by_speed(&found, |_| true);
         let (bounds, all_ended) = round(all, |index| look.bounds(&found[index])).await;
@@ -99,6 +104,39 @@ async fn sample_all(look: &Look<'_>, found: &mut [Found], usable: bool) -> bool 
         let table = &found[index].table;
         if let Some(reason) = &table.geometry.unlooked {
             tracing::warn!(table = table.qualified(), reason, "can't look at the rows");
+        }
+    }
+    ended
+}
+
+/// Learns the SRIDs of functions' rows from the world's tile, where the functions don't declare
+/// them. One that gives none there needs `srid`.
+async fn sample_functions(look: &Look<'_>, functions: &mut [Function], usable: bool) -> bool {
+    let is_unknown = |index: &usize| functions[*index].unknown_srid().is_some();
+    let unknown: Vec<usize> = (0..functions.len()).filter(is_unknown).collect();
+    if !usable {
+        return false;
+    }
+    let sample = |index: usize| {
+        let from = functions[index].unknown_srid();
+        async move {
+            let (from, geometry) = from.unwrap_or_default();
+            look.sample_of(&from, &geometry).await
+        }
+    };
+    let (samples, ended) = round(unknown, sample).await;
+    for (index, sample) in samples {
+        let function = &mut functions[index];
+        match (sample, function.table()) {
+            (Ok(sample), Some(table)) => {
+                table.geometry.sampled = true;
+                apply(sample, table);
+            }
+            (Err(reason), _) => {
+                let function = function.signature();
+                tracing::warn!(function, reason, "can't call the function to learn its SRID");
+            }
+            (Ok(_), None) => {}
         }
     }
     ended

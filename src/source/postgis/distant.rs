@@ -174,11 +174,12 @@ mod tests {
         let settings = crate::source::postgis::TableSettings::default();
         let layer = crate::source::postgis::TableLayer::new(&Default::default(), &table, &settings)
             .unwrap();
-        let layer = crate::source::SourceLayer::Postgis(layer);
+        let layer = crate::source::SourceLayer::Postgis(layer.into());
         let last = (1 << z) - 1;
         [0, last / 2, last].into_iter().flat_map(move |xy| {
             let tile = TileCoord::new(z, xy, xy).unwrap();
-            let request = LayerRequest { layer: &layer, tile, spec: &spec };
+            let arguments = &Default::default();
+            let request = LayerRequest { layer: &layer, tile, spec: &spec, arguments };
             let degrees = Cut::degrees(&request, area_in_degrees(&request));
             let unit = tile.size() / f64::from(extent);
             let unit_of_degrees = unit / HALF_WORLD * 180.0;

@@ -1,13 +1,11 @@
 //! All layers of one tile over one connection.
 
-use std::sync::Arc;
-
 use futures_util::future;
 use parking_lot::Mutex;
 use tokio_postgres::{Error, Row};
 
 use super::area::Area;
-use super::connection::{Connection, Prepared};
+use super::connection::Connection;
 use super::error::is_transform_failure;
 use super::filter::Filter;
 use super::hints;
@@ -17,6 +15,7 @@ use super::rows::{RowFeature, raw};
 use super::small::is_small;
 use super::statement::{Limit, Values, Wanted};
 use super::table::TableLayer;
+use super::values::Decoder;
 use crate::source::{LayerRequest, SourceLayer, TileSink};
 use crate::tile::{Level, Truncation};
 
@@ -49,14 +48,11 @@ impl<'a> SharedSink<'a> {
         sink.1 -= rows;
     }
 
-    fn encoded(&self, index: usize, layer: &[u8], truncated: bool) {
+    pub(super) fn encoded(&self, index: usize, layer: &[u8], tag: Option<&[u8]>) {
         let mut sink = self.sink.lock();
         if !layer.is_empty() {
-            sink.0.encoded(index, layer);
+            sink.0.encoded(index, layer, tag);
             sink.1 += 1;
-        }
-        if truncated {
-            sink.0.truncated(index, Truncation::MaxFeatures);
         }
     }
 
@@ -72,55 +68,69 @@ impl<'a> SharedSink<'a> {
 }
 
 /// Sends every layer's statement at once and takes their rows as they come. All streams run to
-/// their end even if one fails, so that the connection can be used again.
+/// their end even if one fails, so that the connection can be used again. The inner error says what
+/// is wrong with what a function has given.
 pub(super) async fn fetch(
     connection: &mut Connection,
     requests: &[LayerRequest<'_>],
     sink: &SharedSink<'_>,
-) -> Result<(), Error> {
+) -> Result<Result<(), String>, Error> {
     let shared = &*connection;
-    let layers = requests.iter().enumerate().map(|(index, request)| {
-        let SourceLayer::Postgis(table) = request.layer;
-        Layer { connection: shared, table, request, index, sink }.fetch()
+    let layers = requests.iter().enumerate().map(|(index, request)| async move {
+        match request.layer {
+            SourceLayer::Postgis(table) => {
+                Layer { connection: shared, table, request, index, sink }.fetch().await
+            }
+            SourceLayer::PostgisTiles(function) => {
+                let fetched = function.fetch(shared, request, index, sink).await?;
+                Ok(fetched.map_or_else(End::Wrong, |()| End::Complete))
+            }
+        }
     });
     // Each stream must be polled while the others wait: the driver reads no further as long as
     // one of them leaves its rows.
-    let ends: Result<Vec<End>, Error> = future::join_all(layers).await.into_iter().collect();
+    let ends: Result<Vec<End<'_>>, Error> = future::join_all(layers).await.into_iter().collect();
     for (index, (end, request)) in ends?.into_iter().zip(requests).enumerate() {
-        let SourceLayer::Postgis(table) = request.layer;
-        if let (End::Untransformable(values, wanted), Some(transform)) = (end, &table.transform) {
-            let layer = OneByOne { transform, values: &values, wanted, order: &table.order, index };
-            one_by_one(connection, layer, sink).await?;
+        match (end, request.layer) {
+            (End::Wrong(reason), _) => return Ok(Err(reason)),
+            (End::Untransformable(values, wanted), SourceLayer::Postgis(table)) => {
+                let Some(transform) = &table.transform else { continue };
+                let (values, order) = (&values, &table.order);
+                let layer = OneByOne { transform, values, wanted, order, index };
+                one_by_one(connection, layer, sink).await?;
+            }
+            _ => {}
         }
     }
-    Ok(())
+    Ok(Ok(()))
 }
 
 /// How a layer's stream ended.
-enum End {
+enum End<'a> {
     Complete,
+    /// With something that is no tile.
+    Wrong(String),
     /// There are more rows than wanted. The sink has none of them, here and below.
     TooMany,
     /// There are rows that should have been cut.
     Large,
     /// At a row that can't be transformed.
-    Untransformable(Values, Wanted),
+    Untransformable(Box<Values<'a>>, Wanted),
 }
 
 /// One layer of the tile.
-struct Layer<'a, 's> {
-    connection: &'a Connection,
+struct Layer<'a, 'c, 's> {
+    connection: &'c Connection,
     table: &'a TableLayer,
     request: &'a LayerRequest<'a>,
     index: usize,
-    sink: &'a SharedSink<'s>,
+    sink: &'c SharedSink<'s>,
 }
 
-impl Layer<'_, '_> {
-    async fn fetch(self) -> Result<End, Error> {
-        let values = Area { connection: self.connection, table: self.table, request: self.request }
-            .values()
-            .await?;
+impl<'a> Layer<'a, '_, '_> {
+    async fn fetch(self) -> Result<End<'a>, Error> {
+        let Self { connection, table, request, .. } = self;
+        let values = Area { connection, table, request }.values().await?;
         if values.filter == Filter::Nothing {
             return Ok(End::Complete);
         }
@@ -168,16 +178,22 @@ impl Layer<'_, '_> {
         }
     }
 
+    /// The statement is one that a client has thought up: kept, such ones would drive out those that
+    /// come again.
+    fn is_rare(&self) -> bool {
+        self.request.arguments.filter.is_some()
+    }
+
     fn level(&self) -> Level {
         self.request.spec.levels.at(self.request.tile.z())
     }
 
     /// Sends the rows of a query to the sink.
-    async fn stream(&self, values: &Values, wanted: Wanted) -> Result<End, Error> {
+    async fn stream(&self, values: &Values<'a>, wanted: Wanted) -> Result<End<'a>, Error> {
         let rows = self.table.rows_now();
         let most = wanted.limit.rows().unwrap_or(u64::MAX);
         let (mut came, mut sent, mut large) = (0, 0, false);
-        let each = |row: Row, prepared: &Arc<Prepared>| {
+        let each = |row: Row, decoders: &[Decoder]| {
             came += 1;
             large |= self.table.is_unexpectedly_large(rows, raw(&row, 1));
             // A row that is cut may have its box in the tile and nothing else.
@@ -185,19 +201,22 @@ impl Layer<'_, '_> {
                 return;
             }
             self.look_at_size(&row, values, wanted);
-            let decoders = &prepared.decoders;
             let order = &self.table.order;
             let feature = RowFeature { row: &row, decoders, geometry: None, order, cut: rows.cut };
             self.sink.feature(self.index, &feature);
             sent += 1;
         };
-        let sql = rows.sql(&values.filter, wanted);
-        let done = self.connection.rows(&sql, &values.of(rows, wanted), each).await;
+        let sql = rows.sql(values, wanted);
+        let parameters = values.of(rows, wanted);
+        let done = match self.is_rare() {
+            true => self.connection.rows_once(&sql, &parameters, each).await,
+            false => self.connection.rows(&sql, &parameters, each).await,
+        };
         match done {
             // A row that can't be transformed ends the statement after any number of others.
             Err(error) if self.table.transform.is_some() && is_transform_failure(&error) => {
                 self.sink.restart(self.index, sent);
-                return Ok(End::Untransformable(values.clone(), wanted.in_order()));
+                return Ok(End::Untransformable(values.clone().into(), wanted.in_order()));
             }
             done => done?,
         }
@@ -219,24 +238,38 @@ impl Layer<'_, '_> {
     }
 
     /// Has the database make the layer.
-    async fn encoded(&self, mvt: &Mvt, values: Values, wanted: Wanted) -> Result<End, Error> {
-        let sql = mvt.sql(self.request, &values.filter, wanted);
+    async fn encoded(
+        &self,
+        mvt: &Mvt,
+        values: Values<'a>,
+        wanted: Wanted,
+    ) -> Result<End<'a>, Error> {
+        let sql = mvt.sql(self.request, &values, wanted);
         let numbers = Numbers::new(self.request);
-        let each = |row: Row, _: &Arc<Prepared>| {
+        let each = |row: Row, _: &[Decoder]| {
             let more = wanted.limit != Limit::None && raw(&row, 1) == Some(&[1]);
-            self.sink.encoded(self.index, raw(&row, 0).unwrap_or_default(), more);
+            self.sink.encoded(self.index, raw(&row, 0).unwrap_or_default(), None);
+            if more {
+                self.sink.truncated(self.index, Truncation::MaxFeatures);
+            }
         };
-        match self.connection.rows(&sql, &mvt.values(&values, &numbers), each).await {
+        let parameters = mvt.values(&values, &numbers);
+        let done = match self.is_rare() {
+            true => self.connection.rows_once(&sql, &parameters, each).await,
+            false => self.connection.rows(&sql, &parameters, each).await,
+        };
+        drop(parameters);
+        match done {
             // The rows that can be transformed come one by one.
             Err(error) if self.table.transform.is_some() && is_transform_failure(&error) => {
-                Ok(End::Untransformable(values, wanted.in_order()))
+                Ok(End::Untransformable(values.into(), wanted.in_order()))
             }
             done => done.map(|()| End::Complete),
         }
     }
 
     /// Learns how many rows of the zoom are small, from the first few hundred.
-    fn look_at_size(&self, row: &Row, values: &Values, wanted: Wanted) {
+    fn look_at_size(&self, row: &Row, values: &Values<'_>, wanted: Wanted) {
         let z = self.request.tile.z();
         let can_be_small = values.sizes[0] > 0.0 && self.table.rows.from.not_small.is_some();
         if can_be_small && !wanted.not_small && self.table.hints.wants_sizes(z) {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use geo::Rect;
 
+use super::functions::Function;
 use super::mismatch::Mismatch;
 use super::query::Query;
 
@@ -20,6 +21,8 @@ pub struct Inventory {
     pub srids: HashSet<i32>,
     /// The layers' own queries, or why they can't be used.
     pub queries: BTreeMap<String, Result<Query, Mismatch>>,
+    /// Functions of tiles, ordered by schema and name.
+    pub functions: Vec<Function>,
 }
 
 impl Inventory {
@@ -30,6 +33,7 @@ impl Inventory {
         };
         self.tables.iter().any(|table| table.geometry.unlooked.is_some())
             || self.queries.values().any(unlooked)
+            || self.functions.iter().filter_map(Function::rows).any(unlooked)
     }
 }
 

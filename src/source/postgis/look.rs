@@ -39,13 +39,16 @@ pub(super) struct Look<'a> {
 impl Look<'_> {
     /// SRIDs and types of some rows.
     pub(super) async fn sample(&self, table: &SpatialTable) -> Result<Sample, String> {
-        let schema = &self.postgis;
-        let geometry = quote(&table.geometry.name);
+        self.sample_of(&table.qualified(), &table.geometry.name).await
+    }
+
+    /// The same of an item of FROM.
+    pub(super) async fn sample_of(&self, from: &str, geometry: &str) -> Result<Sample, String> {
+        let (schema, geometry) = (&self.postgis, quote(geometry));
         let sql = format!(
             "SELECT DISTINCT {schema}.ST_SRID(g), {schema}.GeometryType(g) \
-             FROM (SELECT {geometry}::{schema}.geometry AS g FROM {} WHERE {geometry} IS NOT NULL \
-             LIMIT {SAMPLE}) AS rows",
-            table.qualified(),
+             FROM (SELECT {geometry}::{schema}.geometry AS g FROM {from} \
+             WHERE {geometry} IS NOT NULL LIMIT {SAMPLE}) AS rows",
         );
         let mut sample = Sample::default();
         for row in &self.rows(&sql).await? {

@@ -33,6 +33,18 @@ pub enum Mismatch {
     BadQuery { layer: String, reason: String },
     #[error("its `sql` could not be described: {reason}; another try follows")]
     UndescribedQuery { layer: String, reason: String },
+    #[error("its `filter` can't be used: {reason}")]
+    BadFilter { reason: String },
+    #[error(
+        "`details` need an id to look `{table}` up by: set `id` to a non-negative integer column"
+    )]
+    DetailsWithoutId { table: String },
+    #[error("{what} can't be had of `{function}`, which gives finished tiles")]
+    NotOfTiles { function: String, what: &'static str },
+    #[error("there is no function `{function}`: {suggestion}")]
+    NoFunction { function: String, suggestion: String },
+    #[error("`{function}` names several functions: write one of {choices}")]
+    AmbiguousFunction { function: String, choices: String },
     #[error("`order_by` can't be read: {reason}")]
     MalformedOrder { reason: String },
     #[error(
@@ -87,6 +99,11 @@ impl Mismatch {
             Self::IdNotInteger { .. } => "its id is not an integer column",
             Self::BadQuery { .. } => "its sql can't be used",
             Self::UndescribedQuery { .. } => "its sql could not be described",
+            Self::BadFilter { .. } => "its filter can't be used",
+            Self::DetailsWithoutId { .. } => "its details need an id",
+            Self::NotOfTiles { .. } => "its function gives finished tiles",
+            Self::NoFunction { .. } => "its function does not exist",
+            Self::AmbiguousFunction { .. } => "its function's name means several functions",
             Self::MalformedOrder { .. } => "its order_by can't be read",
             Self::NoOrder { .. } => "its order_by names a column without an order",
             Self::UnknownSrid { .. } => "the SRID of its geometry is unknown: set srid",
@@ -118,6 +135,11 @@ mod tests {
             Mismatch::IdNotInteger { table: secret(), column: secret(), type_name: secret() },
             Mismatch::BadQuery { layer: secret(), reason: secret() },
             Mismatch::UndescribedQuery { layer: secret(), reason: secret() },
+            Mismatch::BadFilter { reason: secret() },
+            Mismatch::DetailsWithoutId { table: secret() },
+            Mismatch::NotOfTiles { function: secret(), what: "filter" },
+            Mismatch::NoFunction { function: secret(), suggestion: secret() },
+            Mismatch::AmbiguousFunction { function: secret(), choices: secret() },
             Mismatch::MalformedOrder { reason: secret() },
             Mismatch::NoOrder { table: secret(), column: secret(), type_name: secret() },
             Mismatch::UnknownSrid { table: secret() },

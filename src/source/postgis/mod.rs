@@ -1,13 +1,18 @@
 //! Tables, views and their kin in a PostGIS database.
 
 mod area;
+mod bind;
 mod catalogue;
+mod condition;
 mod connection;
+mod details;
 mod discover;
 mod distant;
 mod error;
 mod fetch;
 mod filter;
+mod function;
+mod functions;
 mod hints;
 mod inventory;
 mod look;
@@ -33,9 +38,11 @@ mod tls;
 mod url;
 mod values;
 
+pub use function::FunctionLayer;
+pub use functions::Function;
 pub use inventory::{Column, ColumnKind, GeometryColumn, Inventory, Relation, SpatialTable};
 pub use mismatch::Mismatch;
-pub use names::parse_table_name;
+pub use names::{of_query, parse_table_name};
 pub use order::{OrderBy, parse_order};
 pub use pool::PoolState;
 pub use query::{Query, QuerySettings};
@@ -45,16 +52,25 @@ pub use url::{InvalidUrl, Target, TlsMode};
 
 use std::time::{Duration, Instant};
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, try_join_all};
 use tokio::time::{timeout, timeout_at};
 
+use tokio_postgres::Row;
+
+use self::details::Details;
 use self::fetch::SharedSink;
 use self::pool::{Checkout, Pool};
-use super::{Deadline, FetchStats, LayerRequest, Source, SourceError, TileSink};
+use self::values::Decoder;
+use super::{
+    Deadline, FeatureRequest, FetchStats, LayerRequest, Source, SourceError, SourceLayer, TileSink,
+};
 
 /// Longest wait for what no request waits for. Only a network that swallows packets takes as
 /// long: statements end by `statement_timeout`.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Queries described at once, each on a connection.
+const AT_ONCE: usize = 4;
 
 /// A PostGIS database with its connection pool.
 pub struct PostgisSource {
@@ -147,24 +163,35 @@ impl PostgisSource {
         inventory: &mut Inventory,
         queries: &[QuerySettings],
     ) -> Result<(), SourceError> {
-        for settings in queries {
-            let connection = self.checkout().await?;
-            let described =
-                query::described(connection.client(), &inventory.postgis_schema, settings);
-            let described = match timeout(PATIENCE, described).await {
-                Ok(described) => {
-                    connection.finish(&described);
-                    described.map_err(|error| self.classify(&error))?
-                }
-                // The others can do without it.
-                Err(_) => Err(Mismatch::UndescribedQuery {
-                    layer: settings.layer.clone(),
-                    reason: self.too_late().to_string(),
-                }),
-            };
-            inventory.queries.insert(settings.layer.clone(), described);
+        let postgis = &inventory.postgis_schema;
+        let mut all = Vec::with_capacity(queries.len());
+        for some in queries.chunks(AT_ONCE) {
+            let described = some.iter().map(|query| self.described(postgis, query));
+            all.extend(try_join_all(described).await?);
         }
+        let layers = queries.iter().map(|query| query.layer.clone());
+        inventory.queries.extend(layers.zip(all));
         Ok(())
+    }
+
+    async fn described(
+        &self,
+        postgis: &str,
+        settings: &QuerySettings,
+    ) -> Result<Result<Query, Mismatch>, SourceError> {
+        let connection = self.checkout().await?;
+        let described = query::described(connection.client(), postgis, settings);
+        match timeout(PATIENCE, described).await {
+            Ok(described) => {
+                connection.finish(&described);
+                described.map_err(|error| self.classify(&error))
+            }
+            // The others can do without it.
+            Err(_) => Ok(Err(Mismatch::UndescribedQuery {
+                layer: settings.layer.clone(),
+                reason: self.too_late().to_string(),
+            })),
+        }
     }
 
     fn without_postgis(&self) -> SourceError {
@@ -246,7 +273,35 @@ impl PostgisSource {
         stats.rows = sink.rows();
         let fetched = fetched.map_err(|_| self.too_late())?;
         connection.finish(&fetched);
-        Ok(fetched)
+        match fetched {
+            Ok(Err(reason)) => Err(SourceError::Query { database: self.name.clone(), reason }),
+            fetched => Ok(fetched.map(|_| ())),
+        }
+    }
+
+    /// As [`Source::feature`]; the inner error is the driver's.
+    async fn try_feature(
+        &self,
+        request: &FeatureRequest<'_>,
+        deadline: Deadline,
+    ) -> Result<Result<Option<Vec<u8>>, tokio_postgres::Error>, SourceError> {
+        let SourceLayer::Postgis(table) = request.layer else { return Ok(Ok(None)) };
+        let Some(details) = &table.details else { return Ok(Ok(None)) };
+        let given = table.given(request.arguments);
+        let values = Details::values(&table.system, request, given);
+        let (sql, parameters) = details.query(&values, &request.id);
+        let connection = self.pool.checkout(deadline).await?;
+        let mut feature = None;
+        let each = |row: Row, _: &[Decoder]| feature = Some(details.feature(request.id, &row));
+        let asked = async {
+            match request.arguments.filter {
+                Some(_) => connection.rows_once(&sql, &parameters, each).await,
+                None => connection.rows(&sql, &parameters, each).await,
+            }
+        };
+        let asked = timeout_at(deadline.instant(), asked).await.map_err(|_| self.too_late())?;
+        connection.finish(&asked);
+        Ok(asked.map(|()| feature))
     }
 
     fn too_late(&self) -> SourceError {
@@ -293,6 +348,22 @@ impl Source for PostgisSource {
             };
             fetched.map_err(|error| self.classify(&error))?;
             Ok(stats)
+        })
+    }
+
+    fn feature<'a>(
+        &'a self,
+        request: FeatureRequest<'a>,
+        deadline: Deadline,
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, SourceError>> {
+        Box::pin(async move {
+            let asked = match self.try_feature(&request, deadline).await? {
+                Err(error) if error::is_disconnected(&error) => {
+                    self.try_feature(&request, deadline).await?
+                }
+                asked => asked,
+            };
+            asked.map_err(|error| self.classify(&error))
         })
     }
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::connection::Parameter;
-use super::filter::Filter;
 use super::inventory::{Column, ColumnKind};
 use super::rank::Key;
 use super::small::min_metres;
@@ -34,6 +33,9 @@ pub(super) struct Mvt {
     /// What features are ordered by.
     order: String,
 }
+
+/// How many [`Numbers`] and sizes a query has.
+const NUMBERS: usize = 7;
 
 /// The numbers of a query besides the filter's.
 #[derive(Debug)]
@@ -92,22 +94,22 @@ impl Mvt {
     pub(super) fn sql(
         &self,
         request: &LayerRequest<'_>,
-        filter: &Filter,
+        values: &Values<'_>,
         wanted: Wanted,
     ) -> Arc<str> {
         let Self { schema, tags, mercator, placed, feature, from, order, .. } = self;
         let (extent, buffer) = (request.spec.extent, request.spec.buffer);
-        let first = Values::count(filter, &self.from) + 1;
+        let first = values.of_from(&self.from).len() + 1;
         let number = |index: usize| format!("${}", first + index);
         let corner = |x, y| format!("{schema}.ST_MakePoint({}, {})", number(x), number(y));
         let tile = format!("{schema}.ST_MakeBox2D({}, {})", corner(0, 1), corner(2, 3));
-        let rows = self.in_metres(&self.rows(filter, wanted));
+        let condition_of_rows = from.condition(values, wanted, first - 1 + NUMBERS);
+        let rows = self.in_metres(&self.rows(&condition_of_rows, wanted));
         let condition = self.not_small(&number(6));
         let (id, id_name) = match &self.id {
             Some((name, id)) => (format!("{id} AS {name}, "), format!(", {}", text(name))),
             None => Default::default(),
         };
-        let condition_of_rows = from.condition(filter, wanted);
         let (with, more) = match wanted.limit.rows() {
             None => Default::default(),
             Some(rows) => (
@@ -132,25 +134,21 @@ impl Mvt {
     /// The values for it.
     pub(super) fn values<'a>(
         &self,
-        values: &'a Values,
+        values: &'a Values<'_>,
         numbers: &'a Numbers,
     ) -> Vec<Parameter<'a>> {
         let mut all = values.of_from(&self.from);
         let numbers_of =
             [numbers.tile.as_slice(), &values.sizes, std::slice::from_ref(&numbers.min_size)];
         all.extend(numbers_of.into_iter().flatten().map(float));
+        all.extend(values.given.literals());
         all
     }
 
-    fn rows(&self, filter: &Filter, wanted: Wanted) -> String {
+    fn rows(&self, condition: &str, wanted: Wanted) -> String {
         let from = &self.from;
         match wanted.limit {
-            Limit::None => format!(
-                "(SELECT {} FROM {}{})",
-                from.columns,
-                from.table,
-                from.condition(filter, wanted),
-            ),
+            Limit::None => format!("(SELECT {} FROM {}{condition})", from.columns, from.table),
             Limit::Any(rows) | Limit::First(rows) => from.first(rows.into()),
         }
     }

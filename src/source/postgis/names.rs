@@ -71,9 +71,7 @@ impl Inventory {
             let reason = "it has not been described yet".to_owned();
             return Err(Mismatch::UndescribedQuery { layer: layer.to_owned(), reason });
         };
-        let query = query.as_ref().map_err(Clone::clone)?;
-        let columns: Vec<&SpatialTable> = query.tables.iter().collect();
-        Ok((query, geometry_column(&columns, settings)?))
+        of_query(query, settings)
     }
 
     fn missing(&self, settings: &TableSettings) -> Mismatch {
@@ -103,6 +101,19 @@ impl Inventory {
         };
         Mismatch::NoTable { table: settings.table.clone(), suggestion }
     }
+}
+
+/// The columns of a query, with the geometry that settings mean.
+///
+/// # Errors
+/// As [`Inventory::find_query`].
+pub fn of_query<'a>(
+    query: &'a Result<Query, Mismatch>,
+    settings: &TableSettings,
+) -> Result<(&'a Query, &'a SpatialTable), Mismatch> {
+    let query = query.as_ref().map_err(Clone::clone)?;
+    let columns: Vec<&SpatialTable> = query.tables.iter().collect();
+    Ok((query, geometry_column(&columns, settings)?))
 }
 
 /// All meanings of a name, the likeliest first: a dot may belong to the table's own name.

@@ -23,7 +23,7 @@ const NOT_THE_ROWS: u64 = 100;
 /// A layer that is read one by one.
 pub(super) struct OneByOne<'a> {
     pub(super) transform: &'a Transform,
-    pub(super) values: &'a Values,
+    pub(super) values: &'a Values<'a>,
     pub(super) wanted: Wanted,
     pub(super) order: &'a [Key],
     pub(super) index: usize,
@@ -40,7 +40,7 @@ pub(super) async fn one_by_one(
     sink: &SharedSink<'_>,
 ) -> Result<(), Error> {
     let OneByOne { transform, values, wanted, order, index } = layer;
-    let sql = transform.plain.sql(&values.filter, wanted);
+    let sql = transform.plain.sql(values, wanted);
     let values = values.of(&transform.plain, wanted);
     let (values, types): (Vec<_>, Vec<Type>) = values.into_iter().unzip();
     let transaction = connection.transaction().await?;

@@ -4,19 +4,22 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Column as ResultColumn, Error};
 
 use super::catalogue::{geometry, kind_of_column};
+use super::condition::Given;
 use super::error::{describe, is_interrupted};
 use super::inventory::{Column, Relation, SpatialTable};
 use super::mismatch::Mismatch;
 use super::statement::Values;
 use super::template::Template;
+use crate::query::{Arguments, Params};
 
 /// What a layer says of its query.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct QuerySettings {
     /// The layer's id.
     pub layer: String,
     pub sql: String,
     pub srid: Option<i32>,
+    pub params: Params,
 }
 
 /// A query that the database takes, with what it gives.
@@ -36,13 +39,32 @@ pub(super) async fn described(
     postgis: &str,
     settings: &QuerySettings,
 ) -> Result<Result<Query, Mismatch>, Error> {
-    let layer = &settings.layer;
-    let template = match Template::parse(&settings.sql) {
-        Ok(template) => template,
-        Err(reason) => return Ok(Err(Mismatch::BadQuery { layer: layer.clone(), reason })),
+    let QuerySettings { layer, sql, srid, params } = settings;
+    match Template::parse(sql, params) {
+        Ok(template) => template_described(client, postgis, layer, template, (*srid, params)).await,
+        Err(reason) => Ok(Err(Mismatch::BadQuery { layer: layer.clone(), reason })),
+    }
+}
+
+/// The same with a query that is taken apart already.
+pub(super) async fn template_described(
+    client: &Client,
+    postgis: &str,
+    layer: &str,
+    template: Template,
+    (srid, params): (Option<i32>, &Params),
+) -> Result<Result<Query, Mismatch>, Error> {
+    let arguments = Arguments::new(params, params.defaults(), None);
+    let given = Given {
+        declared: Some(params),
+        values: &arguments.values,
+        json: Some(&arguments.json),
+        ..Given::default()
     };
+    let values = Values::of_example(given);
+    let types: Vec<Type> = values.of_query().into_iter().map(|(_, kind)| kind).collect();
     let wrapped = |srid: i32| format!("SELECT * FROM {}", template.from(postgis, srid, None));
-    let prepared = client.prepare_typed(&wrapped(settings.srid.unwrap_or(0)), &types()).await;
+    let prepared = client.prepare_typed(&wrapped(srid.unwrap_or(0)), &types).await;
     let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(error) => return refused(layer, error).map(Err),
@@ -51,18 +73,17 @@ pub(super) async fn described(
         Ok(tables) => tables,
         Err(mismatch) => return Ok(Err(mismatch)),
     };
-    let srid = settings.srid.or(tables.first().and_then(|table| table.geometry.srid));
+    let srid = srid.or(tables.first().and_then(|table| table.geometry.srid));
     let sql = wrapped(srid.unwrap_or(0));
-    match try_out(client, &sql).await {
+    match try_out(client, &sql, &values).await {
         Ok(()) => Ok(Ok(Query { template, tables })),
         Err(error) => refused(layer, error).map(Err),
     }
 }
 
 /// Plans the query, and begins it without asking for a row, in a transaction that can't write.
-async fn try_out(client: &Client, sql: &str) -> Result<(), Error> {
+async fn try_out(client: &Client, sql: &str, values: &Values<'_>) -> Result<(), Error> {
     client.batch_execute("BEGIN READ ONLY").await?;
-    let values = Values::of_example();
     let explain = client.query_typed(&format!("EXPLAIN {sql}"), &values.of_query()).await;
     let begin = match explain {
         Ok(_) => client.query_typed(&format!("{sql} LIMIT 0"), &values.of_query()).await,
@@ -80,12 +101,6 @@ fn refused(layer: &str, error: Error) -> Result<Mismatch, Error> {
         Some(_) if is_interrupted(&error) => Ok(Mismatch::UndescribedQuery { layer, reason }),
         Some(_) => Ok(Mismatch::BadQuery { layer, reason }),
     }
-}
-
-/// Types of a query's parameters, whichever of them it uses.
-fn types() -> Vec<Type> {
-    let values = Values::of_example();
-    values.of_query().into_iter().map(|(_, kind)| kind).collect()
 }
 
 fn tables(layer: &str, columns: &[ResultColumn]) -> Result<Vec<SpatialTable>, Mismatch> {

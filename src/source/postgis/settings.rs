@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::query::Params;
+
 /// A `postgres://` URL or `key=value` connection string. Its password is never shown.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
@@ -81,7 +83,7 @@ pub struct Publish {
 }
 
 /// What a layer reads from its table. Absent values come from the database.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TableSettings {
     /// `schema.table` or `table`; a part in double quotes may hold dots.
     pub table: String,
@@ -92,6 +94,14 @@ pub struct TableSettings {
     /// Columns that decide which rows come first, as in SQL's ORDER BY.
     pub order_by: Option<String>,
     pub encoder: Encoder,
+    /// Which rows there are at all, in CQL2.
+    pub filter: Option<String>,
+    /// Columns that requests may filter by.
+    pub allow_filter: Vec<String>,
+    /// Columns of a feature that is asked for alone.
+    pub details: Vec<String>,
+    /// What requests may choose of a query.
+    pub params: Params,
 }
 
 /// Who makes a layer's tiles of its rows.

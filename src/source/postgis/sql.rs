@@ -270,7 +270,7 @@ impl Shape<'_> {
 
 /// The column, as text unless the tile needs its type or the driver knows it: other types cost
 /// the driver a query for their description.
-fn property(column: &Column) -> String {
+pub(super) fn property(column: &Column) -> String {
     let name = quote(&column.name);
     let known = [Type::TEXT, Type::VARCHAR, Type::NAME, Type::JSON, Type::JSONB];
     let as_text =
@@ -300,8 +300,9 @@ pub(super) fn there_and_back(postgis: &str, srid: i32) -> Arc<str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::condition::Given;
     use super::super::filter::Filter;
-    use super::super::statement::Wanted;
+    use super::super::statement::{Values, Wanted};
     use super::*;
 
     #[test]
@@ -340,8 +341,9 @@ mod tests {
             columns: &[],
             order: &[],
         };
+        let values = Values::with(Filter::Envelope([0.0; 4]), Given::default());
         assert_eq!(
-            &*shape.degree_rows().sql(&Filter::Nothing, Wanted::default()),
+            &*shape.degree_rows().sql(&values, Wanted::default()),
             "SELECT NULL::pg_catalog.int8, (\"gis\".ST_Transform(\"gis\".ST_SetSRID(\
              \"gis\".ST_Force2D(\"gis\".ST_CurveToLine(\"geom\")), 25832), 4326))::pg_catalog.bytea \
              FROM \"public\".\"t\" WHERE \"geom\" OPERATOR(\"gis\".&&) \

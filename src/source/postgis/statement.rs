@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio_postgres::types::Type;
 
+use super::condition::Given;
 use super::connection::Parameter;
 use super::distant::Cut;
 use super::filter::Filter;
@@ -82,10 +83,10 @@ impl Limit {
 }
 
 impl Rows {
-    /// The query for what a filter lets through.
-    pub(super) fn sql(&self, filter: &Filter, wanted: Wanted) -> Arc<str> {
+    /// The query for what `values` let through.
+    pub(super) fn sql(&self, values: &Values<'_>, wanted: Wanted) -> Arc<str> {
         let (select, from) = (&self.select, &self.from);
-        let condition = from.condition(filter, wanted);
+        let condition = from.condition(values, wanted, values.of_rows(self, wanted).len());
         match wanted.limit {
             Limit::None => format!("SELECT {select} FROM {}{condition}", from.table),
             Limit::Any(rows) => {
@@ -103,11 +104,12 @@ impl Rows {
 }
 
 impl From {
-    /// WHERE and what follows; empty for all rows.
-    pub(super) fn condition(&self, filter: &Filter, wanted: Wanted) -> String {
-        let mut condition = match filter {
-            Filter::Everything if wanted.limit == Limit::None => return String::new(),
-            Filter::Everything => format!(" WHERE {}", self.present),
+    /// WHERE and what follows; empty for all rows. `before` values come before those of conditions.
+    pub(super) fn condition(&self, values: &Values<'_>, wanted: Wanted, before: usize) -> String {
+        let own = values.given.sql(before + 1);
+        let mut condition = match (&values.filter, &own) {
+            (Filter::Everything, None) if wanted.limit == Limit::None => return String::new(),
+            (Filter::Everything, _) => format!(" WHERE {}", self.present),
             _ => format!(" WHERE {}", self.within),
         };
         if let (true, Some(not_small)) = (wanted.not_small, &self.not_small) {
@@ -119,6 +121,9 @@ impl From {
             };
             // Writing to a String can't fail.
             let _ = write!(condition, " AND {not_small}");
+        }
+        if let Some(own) = own {
+            let _ = write!(condition, " AND {own}");
         }
         condition
     }
@@ -139,15 +144,16 @@ impl From {
 
 /// Values of the queries' parameters.
 #[derive(Clone, Debug)]
-pub(super) struct Values {
+pub(super) struct Values<'a> {
     pub(super) filter: Filter,
     pub(super) cut: Cut,
     /// Sizes that rows must have in either direction, in the table's units, so as not to be small.
     pub(super) sizes: [f64; 2],
     pub(super) tile: TileValues,
+    pub(super) given: Given<'a>,
 }
 
-/// What a layer's own query can ask of the tile: `$11` to `$19`.
+/// What a layer's own query can ask of the tile: `$11` to `$19`, and `$1` to `$4`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TileValues {
     z: i32,
@@ -189,13 +195,18 @@ impl TileValues {
     }
 }
 
-impl Values {
+impl<'a> Values<'a> {
     /// Values with which queries are explained: a box that is one in every system.
-    pub(super) fn of_example() -> Self {
+    pub(super) fn of_example(given: Given<'a>) -> Self {
+        Self::with(Filter::Envelope([0.0, 0.0, 1.0, 1.0]), given)
+    }
+
+    /// Values of the world's tile, with another filter.
+    pub(super) fn with(filter: Filter, given: Given<'a>) -> Self {
         let (cut, sizes) = Default::default();
         let world = TileCoord::new(0, 0, 0).expect("there is one at zoom 0");
-        let filter = Filter::Envelope([0.0, 0.0, 1.0, 1.0]);
-        Self { tile: TileValues::new(world, &filter, [f64::INFINITY; 2]), filter, cut, sizes }
+        let tile = TileValues::new(world, &filter, [f64::INFINITY; 2]);
+        Self { filter, cut, sizes, tile, given }
     }
 
     /// All values there are, for a layer's own query.
@@ -206,16 +217,21 @@ impl Values {
         values.extend(self.sizes.iter().map(float));
         values.extend([z, x, y].map(|number| (number as _, Type::INT4)));
         values.extend(bounds.iter().chain([pixel_width, scale_denominator]).map(float));
+        values.extend(self.given.params());
         values
     }
 
     /// The values for a query of `rows`.
     pub(super) fn of(&self, rows: &Rows, wanted: Wanted) -> Vec<Parameter<'_>> {
-        if rows.from.queried {
-            return self.of_query();
-        }
-        let mut values = self.of_filter();
-        if let Filter::Envelope(_) = self.filter
+        let mut values = self.of_rows(rows, wanted);
+        values.extend(self.given.literals());
+        values
+    }
+
+    /// The same without those of conditions.
+    fn of_rows(&self, rows: &Rows, wanted: Wanted) -> Vec<Parameter<'_>> {
+        let mut values = self.of_from(&rows.from);
+        if let (Filter::Envelope(_), false) = (&self.filter, rows.from.queried)
             && (rows.cut || wanted.not_small)
         {
             values.extend(self.cut.values().map(float));
@@ -224,24 +240,10 @@ impl Values {
         values
     }
 
-    /// How many values come before those of an encoder.
-    pub(super) fn count(filter: &Filter, from: &From) -> usize {
-        match filter {
-            _ if from.queried => 19,
-            Filter::Everything | Filter::Nothing => 0,
-            Filter::Polygon(_) => 1,
-            Filter::Envelope(_) => 4,
-        }
-    }
-
     /// The values that come before those of an encoder.
     pub(super) fn of_from(&self, from: &From) -> Vec<Parameter<'_>> {
-        if from.queried { self.of_query() } else { self.of_filter() }
-    }
-
-    /// The values of the filter alone.
-    fn of_filter(&self) -> Vec<Parameter<'_>> {
         match &self.filter {
+            _ if from.queried => self.of_query(),
             Filter::Everything | Filter::Nothing => Vec::new(),
             Filter::Polygon(ewkb) => vec![(ewkb, Type::BYTEA)],
             Filter::Envelope(edges) => edges.iter().map(float).collect(),

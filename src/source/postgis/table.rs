@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::condition::{self, Given};
+use super::details::{Detail, Details};
 use super::distant::may_be_large;
-use super::filter::Filter;
 use super::hints::Hints;
 use super::inventory::{Column, ColumnKind, GeometryColumn, Inventory, SpatialTable};
 use super::mismatch::Mismatch;
@@ -13,9 +14,10 @@ use super::order::parse_order;
 use super::query::Query;
 use super::rank::Key;
 use super::sql::{Shape, qualify, quote, there_and_back, unused_name};
-use super::statement::{Rows, Wanted};
+use super::statement::{Rows, Values, Wanted};
 use super::template::Template;
 use super::{Encoder, TableSettings};
+use crate::query::{Arguments, Filter, FilterError, Kind, Params};
 use crate::tile::Crs;
 
 /// A table with one of its geometry columns, ready to be asked for tiles.
@@ -36,6 +38,12 @@ pub struct TableLayer {
     pub(super) system: System,
     /// Only where the database has to transform.
     pub(super) transform: Option<Transform>,
+    pub(super) details: Option<Details>,
+    /// Which rows there are at all.
+    filter: Option<Filter>,
+    /// Columns that filters are about, the settings' and requests'.
+    filtered: Vec<Column>,
+    params: Params,
 }
 
 /// How a tile's area is told to the table's index.
@@ -153,7 +161,66 @@ impl TableLayer {
         // Whether rows are large yet decides nothing about the tiles.
         let definition = definition(cut.as_ref().unwrap_or(&rows), mvt.as_ref(), srid, &columns);
         let hints = Hints::new(table.long_values);
-        Ok(Self { crs, columns, id, definition, order, hints, rows, cut, mvt, system, transform })
+        let details = match details(table, settings)?.as_slice() {
+            [] => None,
+            details => {
+                let query = template.map(|query| query.open(&inventory.postgis_schema, srid));
+                let from = query.as_deref().unwrap_or(&from);
+                let name = &settings.table;
+                Some(
+                    Details::new(&shape, from, details)
+                        .ok_or_else(|| Mismatch::DetailsWithoutId { table: name.clone() })?,
+                )
+            }
+        };
+        let filter = settings.filter.as_deref().map(Filter::read).transpose();
+        let filter = filter.map_err(bad_filter)?;
+        let filtered = filtered(table, settings, filter.as_ref())?;
+        let filter = filter.map(|filter| checked(filter, &filtered)).transpose()?;
+        let filter_text = filter.as_ref().map(Filter::canonical).unwrap_or_default();
+        Ok(Self {
+            crs,
+            definition: format!("{definition}; {filter_text}"),
+            order,
+            hints,
+            rows,
+            cut,
+            mvt,
+            system,
+            transform,
+            details,
+            filter,
+            filtered,
+            params: settings.params.clone(),
+            columns,
+            id,
+        })
+    }
+
+    /// What the layer itself and a request add to queries.
+    pub(super) fn given<'a>(&'a self, arguments: &'a Arguments) -> Given<'a> {
+        Given {
+            declared: Some(&self.params),
+            values: &arguments.values,
+            json: Some(&arguments.json),
+            columns: &self.filtered,
+            conditions: [&self.filter, &arguments.filter]
+                .map(|filter| filter.as_ref().map(Filter::condition)),
+        }
+    }
+
+    /// The columns that requests may filter by, and what their values are.
+    pub fn filterable(&self, allowed: &[String]) -> Vec<(String, Kind)> {
+        let names = allowed.iter().filter_map(|name| {
+            let index = position(self.filtered.iter().map(|column| column.name.as_str()), name)?;
+            Some((name.clone(), condition::kind(&self.filtered[index])))
+        });
+        names.collect()
+    }
+
+    /// Whether there is more to be told of a feature than its tile has.
+    pub fn has_details(&self) -> bool {
+        self.details.is_some()
     }
 
     /// The rows as they are asked for now.
@@ -193,7 +260,8 @@ impl TableLayer {
 }
 
 fn definition(rows: &Rows, mvt: Option<&Mvt>, srid: i32, columns: &[Column]) -> String {
-    let sql = rows.sql(&Filter::Nothing, Wanted::default());
+    let values = Values::of_example(Given::default());
+    let sql = rows.sql(&values, Wanted::default());
     // The order is all that it doesn't show.
     let mut text = format!("srid {srid}; {sql}; {}; {mvt:?}", rows.from.first);
     for column in columns {
@@ -255,6 +323,57 @@ fn properties(
         }
     }
     Ok(columns)
+}
+
+/// The columns that filters are about.
+fn filtered(
+    table: &SpatialTable,
+    settings: &TableSettings,
+    filter: Option<&Filter>,
+) -> Result<Vec<Column>, Mismatch> {
+    let mut names: Vec<&str> = settings.allow_filter.iter().map(String::as_str).collect();
+    names.extend(filter.into_iter().flat_map(Filter::properties));
+    let mut columns: Vec<Column> = Vec::new();
+    for name in names {
+        let column = column(table, settings, name)?;
+        // Requests have to spell the name, so there is one spelling.
+        if column.name != name {
+            return Err(Mismatch::NoColumn {
+                table: settings.table.clone(),
+                column: name.to_owned(),
+                suggestion: format!("did you mean `{}`?", column.name),
+            });
+        }
+        if !columns.contains(column) {
+            columns.push(column.clone());
+        }
+    }
+    Ok(columns)
+}
+
+/// The layer's own filter with its columns' types.
+fn checked(filter: Filter, columns: &[Column]) -> Result<Filter, Mismatch> {
+    let kind = |name: &str| columns.iter().find(|column| column.name == name).map(condition::kind);
+    filter.typed(&kind).map_err(bad_filter)
+}
+
+fn bad_filter(error: FilterError) -> Mismatch {
+    Mismatch::BadFilter { reason: error.to_string() }
+}
+
+/// The columns that a feature has beside its tile; the geometry may be one of them.
+fn details<'a>(
+    table: &'a SpatialTable,
+    settings: &TableSettings,
+) -> Result<Vec<Detail<'a>>, Mismatch> {
+    let detail = |name: &String| {
+        let geometry = position([table.geometry.name.as_str()].into_iter(), name);
+        match geometry {
+            Some(_) => Ok(Detail::Geometry),
+            None => column(table, settings, name).map(Detail::Column),
+        }
+    };
+    settings.details.iter().map(detail).collect()
 }
 
 /// Types that are properties only when named: as text they are long and mean nothing.

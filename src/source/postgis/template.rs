@@ -6,10 +6,11 @@
 
 use std::ops::Range;
 
-use super::sql::quote;
+use super::sql::{qualify, quote};
+use crate::query::Params;
 
-/// What can stand in braces.
-const TOKENS: [(&str, Token); 7] = [
+/// What can stand in braces, beside the layer's own parameters.
+pub(super) const TOKENS: [(&str, Token); 8] = [
     ("bbox", Token::Bbox),
     ("tile_bbox", Token::TileBbox),
     ("zoom", Token::Zoom),
@@ -17,6 +18,7 @@ const TOKENS: [(&str, Token); 7] = [
     ("y", Token::Y),
     ("pixel_width", Token::PixelWidth),
     ("scale_denominator", Token::ScaleDenominator),
+    ("params", Token::Params),
 ];
 
 /// A value of the tile that is asked for.
@@ -33,6 +35,10 @@ pub(super) enum Token {
     PixelWidth,
     /// With pixels of 0.28 mm (OGC 07-057r7, section 6.1).
     ScaleDenominator,
+    /// All of the layer's parameters, as JSON.
+    Params,
+    /// One of them, by its place.
+    Param(usize),
 }
 
 /// SQL between tokens.
@@ -55,7 +61,7 @@ impl Template {
     ///
     /// # Errors
     /// What is wrong with it, as far as can be told without the database.
-    pub fn parse(sql: &str) -> Result<Self, String> {
+    pub fn parse(sql: &str, params: &Params) -> Result<Self, String> {
         if sql.contains('\0') {
             return Err("it has a NUL character in it".to_owned());
         }
@@ -64,7 +70,7 @@ impl Template {
         let mut start = 0;
         while let Some(token) = scanner.next_token()? {
             pieces.push(Piece::Text(sql[start..token.start].to_owned()));
-            pieces.push(Piece::Token(known(&sql[token.start + 1..token.end - 1])?));
+            pieces.push(Piece::Token(known(&sql[token.start + 1..token.end - 1], params)?));
             start = token.end;
         }
         let end = scanner.at;
@@ -78,6 +84,27 @@ impl Template {
         Ok(template)
     }
 
+    /// The rows of a function, called with a tile's zoom, column and row, of the given types, and
+    /// with the layer's parameters if it takes them as that type.
+    pub(super) fn of_function(
+        schema: &str,
+        name: &str,
+        types: &[String; 3],
+        params: Option<&str>,
+    ) -> Self {
+        let mut pieces = vec![Piece::Text(format!("SELECT * FROM {}(", qualify(schema, name)))];
+        for (token, kind) in [Token::Zoom, Token::X, Token::Y].into_iter().zip(types) {
+            let comma = if token == Token::Y { "" } else { ", " };
+            pieces.extend([Piece::Token(token), Piece::Text(format!("::{kind}{comma}"))]);
+        }
+        if let Some(kind) = params {
+            let cast = Piece::Text(format!("::{kind}"));
+            pieces.extend([Piece::Text(", ".to_owned()), Piece::Token(Token::Params), cast]);
+        }
+        pieces.push(Piece::Text(")".to_owned()));
+        Self { pieces, ordered: true }
+    }
+
     fn has(&self, token: Token) -> bool {
         self.pieces.contains(&Piece::Token(token))
     }
@@ -86,7 +113,7 @@ impl Template {
     /// one.
     pub(super) fn from(&self, postgis: &str, srid: i32, number: Option<&str>) -> String {
         // On lines of its own, since it may end in a comment.
-        let query = format!("(\n{}\n) AS query", self.sql(postgis, srid));
+        let query = self.open(postgis, srid);
         match number {
             // Kept as it is: the planner would put the geometry's expression wherever it is used.
             None => format!("(SELECT * FROM {query} OFFSET 0) AS query"),
@@ -95,6 +122,11 @@ impl Template {
                 quote(name)
             ),
         }
+    }
+
+    /// The query as an item of FROM that the planner may look into.
+    pub(super) fn open(&self, postgis: &str, srid: i32) -> String {
+        format!("(\n{}\n) AS query", self.sql(postgis, srid))
     }
 
     /// The query with parameters in place of the tokens; boxes have `srid`.
@@ -110,15 +142,19 @@ impl Template {
             Piece::Token(Token::Y) => " $13 ".to_owned(),
             Piece::Token(Token::PixelWidth) => " $18 ".to_owned(),
             Piece::Token(Token::ScaleDenominator) => " $19 ".to_owned(),
+            Piece::Token(Token::Params) => " $20::pg_catalog.json ".to_owned(),
+            Piece::Token(Token::Param(place)) => format!(" ${} ", 21 + place),
         };
         self.pieces.iter().map(piece).collect()
     }
 }
 
-fn known(name: &str) -> Result<Token, String> {
-    let found = TOKENS.iter().find(|(known, _)| *known == name);
-    found.map(|(_, token)| *token).ok_or_else(|| {
-        let all: Vec<String> = TOKENS.iter().map(|(name, _)| format!("{{{name}}}")).collect();
+fn known(name: &str, params: &Params) -> Result<Token, String> {
+    let found = TOKENS.iter().find(|(known, _)| *known == name).map(|(_, token)| *token);
+    found.or_else(|| params.position(name).map(Token::Param)).ok_or_else(|| {
+        let names = TOKENS.iter().map(|(name, _)| *name);
+        let names = names.chain(params.iter().map(|param| param.name.as_str()));
+        let all: Vec<String> = names.map(|name| format!("{{{name}}}")).collect();
         format!("{{{name}}} is no token; there are {}", all.join(", "))
     })
 }

@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::io::Write;
 
+use jiff::SignedDuration;
 use jiff::civil::{Date, Time};
-use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::types::{FromSql, Kind, Type};
 
 use super::numeric;
@@ -43,8 +43,6 @@ pub(super) enum Decoder {
     Nothing,
 }
 
-/// Days and seconds from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
-const EPOCH_SECONDS: i64 = 946_684_800;
 const DAY_MICROSECONDS: i64 = 86_400_000_000;
 
 impl Decoder {
@@ -128,12 +126,11 @@ fn time(microseconds: i64, visit: &mut dyn FnMut(Value<'_>)) {
 }
 
 fn timestamp(microseconds: i64, visit: &mut dyn FnMut(Value<'_>)) {
-    // The extremes stand for the infinities and overflow here.
-    let unix = microseconds.checked_add(EPOCH_SECONDS * 1_000_000);
-    if microseconds != i64::MIN
-        && let Some(Ok(timestamp)) = unix.map(Timestamp::from_microsecond)
-    {
-        shown(timestamp, visit);
+    // By the calendar: jiff's Timestamp ends a day before the year 9999 does, which often stands for
+    // no end at all. The extremes stand for the infinities and are beyond any calendar.
+    let epoch = jiff::civil::date(2000, 1, 1).at(0, 0, 0, 0);
+    if let Ok(moment) = epoch.checked_add(SignedDuration::from_micros(microseconds)) {
+        shown(format_args!("{moment}Z"), visit);
     }
 }
 
@@ -200,6 +197,9 @@ mod tests {
         assert_eq!(time_text(Decoder::Timestamp, 0).unwrap(), "2000-01-01T00:00:00Z");
         assert_eq!(time_text(Decoder::Timestamp, 678_000).unwrap(), "2000-01-01T00:00:00.678Z");
         assert_eq!(time_text(Decoder::Timestamp, -1).unwrap(), "1999-12-31T23:59:59.999999Z");
+        let last = 252_455_615_999_999_999;
+        assert_eq!(time_text(Decoder::Timestamp, last).unwrap(), "9999-12-31T23:59:59.999999Z");
+        assert_eq!(time_text(Decoder::Timestamp, last + 1), None);
         assert_eq!(time_text(Decoder::Time, 11_045 * second).unwrap(), "03:04:05");
         assert_eq!(time_text(Decoder::Time, 86_400 * second).unwrap(), "24:00:00");
         assert_eq!(seen(Decoder::Date, &60i32.to_be_bytes()).unwrap(), "2000-03-01");

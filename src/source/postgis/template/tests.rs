@@ -1,11 +1,11 @@
 use super::*;
 
 fn sql(text: &str) -> String {
-    Template::parse(text).unwrap().sql("gis", 3857)
+    Template::parse(text, &Params::default()).unwrap().sql("gis", 3857)
 }
 
 fn error(text: &str) -> String {
-    Template::parse(text).unwrap_err()
+    Template::parse(text, &Params::default()).unwrap_err()
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_semicolon_at_the_end_is_left_out() {
 
 #[test]
 fn only_an_order_of_the_whole_query_counts() {
-    let ordered = |text: &str| Template::parse(text).unwrap().ordered;
+    let ordered = |text: &str| Template::parse(text, &Params::default()).unwrap().ordered;
     assert!(ordered("SELECT * FROM t WHERE {bbox} order by a"));
     assert!(!ordered("SELECT * FROM (SELECT * FROM t ORDER BY a) t WHERE {bbox}"));
     assert!(!ordered("SELECT t.order FROM t WHERE {bbox}"));

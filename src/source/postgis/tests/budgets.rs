@@ -1,6 +1,5 @@
 //! Orders, and tiles with more rows than they may have.
 
-use super::super::filter::Filter;
 use super::super::statement::{Limit, Wanted};
 use super::*;
 
@@ -206,10 +205,11 @@ async fn an_order_does_not_lead_the_planner_away_from_the_spatial_index() {
     )
     .await;
     let source = db.source();
-    let SourceLayer::Postgis(layer) = layer(&source, &ordered("t", "rank")).await;
+    let layer = layer(&source, &ordered("t", "rank")).await;
+    let layer = rows_of(&layer);
     for limit in [Limit::First(10), Limit::Any(10), Limit::None] {
         let wanted = Wanted { not_small: false, limit };
-        let sql = layer.rows.sql(&Filter::Nothing, wanted);
+        let sql = layer.rows.sql(&no_values(), wanted);
         let plan = super::filters::plan(&db, &sql).await;
         let spatial = plan.contains("Index Cond: (geom &&") && !plan.contains("t_rank");
         assert!(spatial, "{limit:?}: {plan}");

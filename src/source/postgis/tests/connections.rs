@@ -112,7 +112,8 @@ async fn a_fetch_beyond_its_deadline_leaves_nothing_to_the_next() {
     let (slow, fast) = (layer(&source, &table("slow")).await, layer(&source, &table("t")).await);
     let tile = TileCoord::new(0, 0, 0).unwrap();
     let spec = spec(0);
-    let requests = [LayerRequest { layer: &slow, tile, spec: &spec }];
+    let arguments = &Arguments::default();
+    let requests = [LayerRequest { layer: &slow, tile, spec: &spec, arguments }];
     let mut sink = Collector::default();
     let deadline = Deadline::after(Duration::from_millis(200));
     let error = source.fetch(&requests, &mut sink, deadline).await.unwrap_err();

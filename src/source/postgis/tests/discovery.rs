@@ -66,7 +66,7 @@ async fn a_table_that_could_not_be_looked_at_is_not_one_without_srid() {
     let settings = TableSettings { srid: Some(25832), ..table("locked") };
     let layer = TableLayer::new(&inventory, locked, &settings).unwrap();
     db.sql("ROLLBACK").await;
-    let layer = SourceLayer::Postgis(layer);
+    let layer = SourceLayer::Postgis(layer.into());
     assert_eq!(fetch(&source, &layer, (8, 134, 92)).await.ids(0), [1]);
     let inventory = source.inventory(None).await.unwrap();
     assert!(!inventory.is_incomplete());

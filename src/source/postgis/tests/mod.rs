@@ -2,6 +2,7 @@
 
 mod budgets;
 mod catalogue;
+mod conditions;
 mod connections;
 mod discovery;
 mod distant;
@@ -16,7 +17,11 @@ use std::time::Duration;
 
 use tokio_postgres::{Client, NoTls};
 
+use super::condition::Given;
+use super::filter::Filter;
+use super::statement::Values;
 use super::*;
+use crate::query::Arguments;
 use crate::source::SourceLayer;
 use crate::tile::{Crs, Feature, LayerSpec, Level, Levels, TileCoord, Truncation, Value};
 
@@ -155,7 +160,7 @@ impl TileSink for Collector {
         }
     }
 
-    fn encoded(&mut self, index: usize, layer: &[u8]) {
+    fn encoded(&mut self, index: usize, layer: &[u8], _: Option<&[u8]>) {
         self.encoded.push((index, layer.to_vec()));
     }
 
@@ -192,7 +197,7 @@ fn table(name: &str) -> TableSettings {
 async fn layer(source: &PostgisSource, settings: &TableSettings) -> SourceLayer {
     let inventory = source.inventory(None).await.unwrap();
     let table = inventory.find(settings).unwrap();
-    SourceLayer::Postgis(TableLayer::new(&inventory, table, settings).unwrap())
+    SourceLayer::Postgis(TableLayer::new(&inventory, table, settings).unwrap().into())
 }
 
 fn spec(buffer: u32) -> LayerSpec {
@@ -218,6 +223,17 @@ async fn try_fetch(
     try_fetch_level(source, layers, tile, Level::default()).await
 }
 
+/// A layer of rows.
+fn rows_of(layer: &SourceLayer) -> &TableLayer {
+    let SourceLayer::Postgis(layer) = layer else { panic!("it gives finished tiles") };
+    layer
+}
+
+/// Values of which only the numbers of parameters matter.
+fn no_values() -> Values<'static> {
+    Values::with(Filter::Nothing, Given::default())
+}
+
 async fn try_fetch_level(
     source: &PostgisSource,
     layers: &[&SourceLayer],
@@ -227,8 +243,27 @@ async fn try_fetch_level(
     let tile = TileCoord::new(tile.0, tile.1, tile.2).unwrap();
     let levels = Levels::new(level, 25, Vec::new());
     let spec = LayerSpec { levels, ..spec(64) };
+    try_fetch_with(source, layers, (tile, &spec), &Arguments::default()).await
+}
+
+/// The world's tile of a layer, with what a request asks beside it.
+async fn try_fetch_asked(
+    source: &PostgisSource,
+    layer: &SourceLayer,
+    arguments: &Arguments,
+) -> Result<Collector, SourceError> {
+    let tile = TileCoord::new(0, 0, 0).unwrap();
+    try_fetch_with(source, &[layer], (tile, &spec(64)), arguments).await
+}
+
+async fn try_fetch_with(
+    source: &PostgisSource,
+    layers: &[&SourceLayer],
+    (tile, spec): (TileCoord, &LayerSpec),
+    arguments: &Arguments,
+) -> Result<Collector, SourceError> {
     let requests: Vec<LayerRequest<'_>> =
-        layers.iter().map(|layer| LayerRequest { layer, tile, spec: &spec }).collect();
+        layers.iter().map(|layer| LayerRequest { layer, tile, spec, arguments }).collect();
     let mut sink = Collector::default();
     let stats = source.fetch(&requests, &mut sink, deadline()).await?;
     let came = sink.rows.len() + sink.untransformable.len() + sink.encoded.len();

@@ -1,0 +1,150 @@
+//! Functions that give finished tiles.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use flate2::read::MultiGzDecoder;
+use tokio_postgres::types::Type;
+use tokio_postgres::{Error, Row};
+
+use super::connection::{Connection, Parameter};
+use super::fetch::SharedSink;
+use super::functions::{Function, Returns};
+use super::rows::raw;
+use super::sql::qualify;
+use super::values::Decoder;
+use crate::query::Params;
+use crate::source::LayerRequest;
+
+/// The first two bytes of gzip (RFC 1952 section 2.3.1).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Bytes of a tile, uncompressed, beyond which it is taken for a mistake.
+const MAX_TILE: u64 = 256 << 20;
+
+/// A function whose tiles are passed on.
+#[derive(Debug)]
+pub struct FunctionLayer {
+    sql: Arc<str>,
+    takes_params: bool,
+    has_tag: bool,
+    params: Params,
+}
+
+impl FunctionLayer {
+    pub fn new(function: &Function, params: &Params) -> Self {
+        let Function { schema, name, types: [z, x, y], params: takes, returns, .. } = function;
+        let json = match takes {
+            Some(kind) => format!(", $4::pg_catalog.json::{kind}"),
+            None => String::new(),
+        };
+        let call = format!("{}($1::{z}, $2::{x}, $3::{y}{json})", qualify(schema, name));
+        Self {
+            // Under any name that its columns have.
+            sql: format!("SELECT * FROM {call} AS tesela").into(),
+            takes_params: takes.is_some(),
+            has_tag: matches!(returns, Returns::Tile { tagged: true }),
+            params: params.clone(),
+        }
+    }
+
+    /// A text that changes whenever the same tile could come out differently.
+    pub fn definition(&self) -> String {
+        format!("{}; {:?}", self.sql, self.params)
+    }
+
+    /// Calls the function. The inner error says what is wrong with what it gives.
+    pub(super) async fn fetch(
+        &self,
+        connection: &Connection,
+        request: &LayerRequest<'_>,
+        index: usize,
+        sink: &SharedSink<'_>,
+    ) -> Result<Result<(), String>, Error> {
+        let tile = request.tile;
+        let [z, x, y] = [tile.z().into(), tile.x(), tile.y()].map(|n| n as i32);
+        let mut values: Vec<Parameter<'_>> =
+            [&z, &x, &y].map(|number| (number as _, Type::INT4)).into();
+        if self.takes_params {
+            values.push((&request.arguments.json, Type::TEXT));
+        }
+        let mut result = Ok(());
+        let each = |row: Row, _: &[Decoder]| {
+            let Some(bytes) = raw(&row, 0).filter(|bytes| !bytes.is_empty()) else { return };
+            let tag = if self.has_tag { raw(&row, 1) } else { None };
+            match uncompressed(bytes).and_then(|tile| is_tile(&tile).map(|()| tile)) {
+                Ok(tile) => sink.encoded(index, &tile, tag),
+                Err(reason) => result = Err(format!("{} gives no tile: {reason}", self.sql)),
+            }
+        };
+        connection.rows(&self.sql, &values, each).await?;
+        Ok(result)
+    }
+}
+
+fn uncompressed(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, String> {
+    if !bytes.starts_with(&GZIP) {
+        return Ok(bytes.into());
+    }
+    let mut tile = Vec::new();
+    let read = MultiGzDecoder::new(bytes).take(MAX_TILE + 1).read_to_end(&mut tile);
+    match read {
+        Ok(_) if tile.len() as u64 > MAX_TILE => Err("it is too large, uncompressed".to_owned()),
+        Ok(_) => Ok(tile.into()),
+        Err(error) => Err(format!("its gzip can't be read: {error}")),
+    }
+}
+
+/// Whether the bytes are layers one after the other, as far as the outermost level shows (MVT 2.1
+/// section 4.1: `repeated Layer layers = 3`).
+fn is_tile(mut bytes: &[u8]) -> Result<(), String> {
+    const LAYER: u8 = 3 << 3 | 2;
+    while let Some((&tag, rest)) = bytes.split_first() {
+        if tag != LAYER {
+            return Err(format!("it begins a field of tag {tag} where a layer should be"));
+        }
+        let (length, rest) = varint(rest).ok_or("a length can't be read")?;
+        let length = usize::try_from(length).ok().filter(|length| *length <= rest.len());
+        bytes = &rest[length.ok_or("a layer ends too early")?..];
+    }
+    Ok(())
+}
+
+fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut value = 0;
+    for (place, byte) in bytes.iter().enumerate().take(5) {
+        value |= u64::from(byte & 0x7f) << (7 * place);
+        if byte & 0x80 == 0 {
+            return Some((value, &bytes[place + 1..]));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_one_after_the_other_are_a_tile_and_nothing_else_is() {
+        let layer = |length: usize| [&[0x1a, length as u8][..], &vec![7; length]].concat();
+        for tile in [vec![], layer(0), layer(100), [layer(3), layer(2)].concat()] {
+            assert_eq!(is_tile(&tile), Ok(()), "{tile:?}");
+        }
+        let long = [&[0x1a, 0x80, 0x01][..], &[0; 128]].concat();
+        assert_eq!(is_tile(&long), Ok(()));
+        for other in [&b"hello"[..], &[0x1a], &[0x1a, 5, 1], &[0x1a, 0xff, 0xff, 0xff, 0xff, 0xff]]
+        {
+            assert!(is_tile(other).is_err(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn gzip_is_recognised_and_must_be_whole() {
+        let tile = [0x1a, 1, 9];
+        let gzip = crate::tile::compress::gzip(&tile);
+        assert_eq!(&*uncompressed(&gzip).unwrap(), &tile);
+        assert_eq!(&*uncompressed(&tile).unwrap(), &tile);
+        assert!(uncompressed(&gzip[..gzip.len() - 1]).is_err());
+    }
+}

@@ -1,0 +1,50 @@
+//! The examples of docs/configuration.md, as a reader would try them.
+
+use crate::support::database::Database;
+use crate::support::server::{ConfigFile, Server, run};
+
+const REFERENCE: &str = include_str!("../../docs/configuration.md");
+
+/// The fenced blocks of a language.
+fn blocks(language: &str) -> Vec<&'static str> {
+    let start = format!("```{language}\n");
+    REFERENCE.split(start.as_str()).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+#[test]
+fn the_examples_of_the_reference_work() {
+    let database = Database::new();
+    blocks("sql").into_iter().for_each(|sql| database.execute(sql));
+    let toml = format!("[databases.main]\nurl = \"{}\"\n{}", database.url, blocks("toml").concat());
+    let file = ConfigFile::new(&toml);
+    let check = run(&["check", "--config", &file.path]);
+    assert_eq!(check.status.code(), Some(0), "{}", String::from_utf8_lossy(&check.stdout));
+    let server = Server::configured(&toml);
+    let catalog = server.get("/catalog").json();
+    let layers = toml.lines().filter(|line| {
+        let path = line.strip_prefix("[layers.").and_then(|line| line.strip_suffix(']'));
+        path.is_some_and(|path| !path.contains('.'))
+    });
+    for layer in layers {
+        let layer = &layer["[layers.".len()..layer.len() - 1];
+        let answer = server.request("GET", &format!("/{layer}/0/0/0"), &[]);
+        assert!(answer.status == 200 && !answer.body.is_empty(), "{layer}: {}", answer.text());
+        assert!(catalog["tiles"][layer].is_object(), "{layer}");
+    }
+    let mut asked = 0;
+    for line in blocks("http").concat().lines() {
+        let [method, path, status] = line.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        // What people paste, clients encode.
+        let path = path.replace('"', "%22").replace('{', "%7B").replace('}', "%7D");
+        let path = path.replace('<', "%3C");
+        let answer = server.request(method, &path, &[]);
+        assert_eq!(answer.status.to_string(), status, "{line}: {:?}", answer.body);
+        asked += 1;
+    }
+    assert!(asked > 10);
+    let feature = server.get("/towns/features/1");
+    assert_eq!(feature.text(), blocks("json")[0].trim());
+    assert_eq!(catalog["tiles"]["places_tile"]["description"], "Places as a finished tile");
+}
