@@ -282,3 +282,44 @@ fn mistakes_in_the_settings_are_told() {
         assert!(output.status.code() != Some(0) && text.contains(what), "{layer}: {text}");
     }
 }
+
+/// Over the fixtures: what a filter leaves is what SQL's own condition leaves, byte for byte.
+#[test]
+fn filtered_tables_have_the_tiles_of_a_query_with_the_condition() {
+    let database = Database::with_world();
+    let (mut layers, mut names) = (String::new(), Vec::new());
+    for (table, cql, sql) in [
+        ("cities", "name LIKE 'B%' OR id < 200", "name LIKE 'B%' OR id < 200"),
+        ("countries", "NOT name IN ('France', 'Spain')", "name NOT IN ('France', 'Spain')"),
+        ("countries", "name >= 'S' AND id IS NOT NULL", "name COLLATE \"C\" >= 'S'"),
+    ] {
+        for encoder in ["rows", "postgis"] {
+            let name = format!("l{}", names.len());
+            let same = format!(
+                "layer_name = \"same\"\nid = \"id\"\nencoder = \"{encoder}\"\nmax_features = 300\n"
+            );
+            layers += &format!(
+                "[layers.{name}_cql]\ntable = \"{table}\"\nfilter = \"{cql}\"\n{same}\
+                 [layers.{name}_asked]\ntable = \"{table}\"\nallow_filter = [\"name\", \"id\"]\n{same}\
+                 [layers.{name}_sql]\n\
+                 sql = '''SELECT * FROM {table} WHERE geom && {{bbox}} AND ({sql})'''\n{same}"
+            );
+            names.push((name, cql));
+        }
+    }
+    let server = serve(&database, &layers);
+    let mut features = 0;
+    for (name, cql) in names {
+        for tile in ["0/0/0", "1/1/0", "3/4/2", "6/34/21", "9/274/168"] {
+            let of_query = get(&server, &format!("/{name}_sql/{tile}")).mvt();
+            let asked = format!("/{name}_asked/{tile}?filter={}", encoded(cql));
+            for path in [format!("/{name}_cql/{tile}"), asked] {
+                let filtered = get(&server, &path).mvt();
+                assert!(filtered == of_query, "{path}");
+                let layers = crate::support::tile::decode(&filtered);
+                features += layers.iter().map(|layer| layer.features.len()).sum::<usize>();
+            }
+        }
+    }
+    assert!(features > 1000, "{features}");
+}

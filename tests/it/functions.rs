@@ -333,3 +333,26 @@ fn an_error_in_a_function_is_the_tiles_and_no_other() {
     assert!(server.log().contains("secret of the function"));
     assert_eq!(get(&server, "/cities/0/0/0").status, 200);
 }
+
+#[test]
+fn a_function_may_be_for_some_zooms_only() {
+    let database = with_functions(&[
+        function("f", ZXY, "bytea", TILE),
+        function("g", ZXY, "SETOF cities", ROWS),
+    ]);
+    let server = serve(
+        &database,
+        "[layers.a]\ntable = \"countries\"\nlayer_name = \"cities\"\n\
+         [[layers.a.zooms]]\nzooms = [1, 1]\nfunction = \"f\"\n\
+         [[layers.a.zooms]]\nzooms = [2, 3]\nfunction = \"g\"\nid = \"id\"\n",
+    );
+    for (tile, is_of_points) in
+        [("0/0/0", false), ("1/1/0", true), ("2/2/1", true), ("4/8/5", false)]
+    {
+        let layers = server.tile(&format!("/a/{tile}"));
+        assert_eq!((layers.len(), layers[0].name.as_str()), (1, "cities"), "{tile}");
+        assert_eq!(!layers[0].features[0].points.is_empty(), is_of_points, "{tile}");
+    }
+    let purged = server.purge(r#"{"layer": "a"}"#).json();
+    assert_eq!(purged["tiles"], 4, "{purged}");
+}

@@ -1,6 +1,7 @@
 //! Tilesets of which a layer can't be read.
 
 use super::{WORLD, get, serve, status, switched};
+use crate::support::database::Database;
 use crate::support::eventually;
 use crate::support::server::{Response, Server};
 use crate::support::tile::decode;
@@ -82,4 +83,32 @@ fn a_lenient_tileset_and_a_strict_one_of_the_same_layers_do_not_wait_for_each_ot
         asked.map(|answer| answer.join().unwrap())
     });
     assert_eq!(statuses, [200, 500, 200, 500]);
+}
+
+#[test]
+fn members_may_come_from_several_databases_of_which_one_may_fail() {
+    let (first, second) = (Database::with_world(), Database::with_world());
+    let server = Server::configured(&format!(
+        "[databases.first]\nurl = \"{}\"\n\
+         [databases.second]\nurl = \"{}\"\nacquire_timeout = \"300ms\"\n\
+         [layers.cities]\ndatabase = \"first\"\ntable = \"cities\"\n\
+         [layers.countries]\ndatabase = \"second\"\ntable = \"countries\"\n\
+         [tilesets.strict]\nlayers = [\"cities\", \"countries\"]\n\
+         [tilesets.lenient]\nlayers = [\"cities\", \"countries\"]\non_layer_error = \"omit\"\n",
+        first.url, second.url
+    ));
+    for tileset in ["strict", "lenient", "countries,cities"] {
+        let answer = get(&server, &format!("/{tileset}/1/1/0"));
+        assert_eq!(layers(&answer), ["cities", "countries"], "{tileset}");
+    }
+    super::flights::allow_connections(&second, false);
+    for strict in ["strict", "countries,cities"] {
+        assert_eq!(get(&server, &format!("/{strict}/1/0/0")).status, 503, "{strict}");
+    }
+    let partial = get(&server, "/lenient/1/0/0");
+    assert_eq!(layers(&partial), ["cities"]);
+    assert_eq!(partial.header("tesela-truncated"), Some("countries;failed"));
+    assert_eq!(partial.header("cache-control"), Some("public, max-age=0, s-maxage=10"));
+    super::flights::allow_connections(&second, true);
+    eventually("it is whole again", || layers(&get(&server, "/lenient/1/0/0")).len() == 2);
 }

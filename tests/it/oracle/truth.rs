@@ -14,7 +14,7 @@ pub struct Table {
     pub name: String,
     pub geometry: String,
     is_geography: bool,
-    id: Option<String>,
+    pub id: Option<String>,
     columns: Vec<Column>,
 }
 
@@ -28,6 +28,12 @@ struct Column {
 impl Table {
     pub fn sql_name(&self) -> String {
         format!("{}.{}", quoted(&self.schema), quoted(&self.name))
+    }
+
+    /// The geometry as one in the plane.
+    pub fn planar(&self) -> String {
+        let column = quoted(&self.geometry);
+        if self.is_geography { format!("{column}::geometry") } else { column }
     }
 
     /// Columns whose numbers come as a double or as text, depending on the value.
