@@ -3,6 +3,7 @@
 mod area;
 mod bind;
 mod catalogue;
+mod columns;
 mod condition;
 mod connection;
 mod details;

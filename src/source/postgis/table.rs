@@ -2,22 +2,21 @@
 
 use std::sync::Arc;
 
-use super::condition::{self, Given};
-use super::details::{Detail, Details};
+use super::columns::{self, Filtering, id_column, order, properties};
+use super::condition::Given;
+use super::details::Details;
 use super::distant::may_be_large;
 use super::hints::Hints;
-use super::inventory::{Column, ColumnKind, GeometryColumn, Inventory, SpatialTable};
+use super::inventory::{Column, GeometryColumn, Inventory, SpatialTable};
 use super::mismatch::Mismatch;
 use super::mvt::Mvt;
-use super::names::{closest, list, position};
-use super::order::parse_order;
 use super::query::Query;
 use super::rank::Key;
 use super::sql::{Shape, qualify, quote, there_and_back, unused_name};
 use super::statement::{Rows, Values, Wanted};
 use super::template::Template;
 use super::{Encoder, TableSettings};
-use crate::query::{Arguments, Filter, FilterError, Kind, Params};
+use crate::query::{Arguments, Filter, Kind, Params};
 use crate::tile::Crs;
 
 /// A table with one of its geometry columns, ready to be asked for tiles.
@@ -39,10 +38,7 @@ pub struct TableLayer {
     /// Only where the database has to transform.
     pub(super) transform: Option<Transform>,
     pub(super) details: Option<Details>,
-    /// Which rows there are at all.
-    filter: Option<Filter>,
-    /// Columns that filters are about, the settings' and requests'.
-    filtered: Vec<Column>,
+    filtering: Filtering,
     params: Params,
 }
 
@@ -58,6 +54,21 @@ pub(super) enum System {
     Geography {
         srid: i32,
     },
+}
+
+impl System {
+    fn of(shape: &Shape<'_>) -> Self {
+        match shape.srid {
+            // A query gets a box, and casts it itself.
+            _ if shape.geography && shape.queried => Self::Degrees,
+            srid if shape.geography => Self::Geography { srid },
+            3857 => Self::Mercator,
+            4326 => Self::Degrees,
+            // The grid is transformed to the layer's system; the envelope made of it has the SRID of
+            // the rows.
+            srid => Self::Transformed { there_and_back: there_and_back(shape.postgis, srid) },
+        }
+    }
 }
 
 /// What replaces the layer's rows when one of them can't be transformed.
@@ -144,54 +155,24 @@ impl TableLayer {
         let cut = shape.cut_rows();
         let transform = (!known)
             .then(|| Transform { plain: shape.plain_rows(), some: shape.some_in_degrees() });
-        let system = match srid {
-            // A query gets a box, and casts it itself.
-            _ if table.geometry.geography && template.is_some() => System::Degrees,
-            srid if table.geometry.geography => System::Geography { srid },
-            3857 => System::Mercator,
-            4326 => System::Degrees,
-            _ => {
-                // The grid is transformed to the layer's system; the envelope made of it has
-                // the SRID of the rows.
-                System::Transformed { there_and_back: there_and_back(shape.postgis, srid) }
-            }
-        };
-        let crs = if srid == 3857 { Crs::WebMercator } else { Crs::Wgs84 };
         let mvt = (settings.encoder == Encoder::Postgis).then(|| Mvt::new(&shape));
+        let filtering = Filtering::new(table, settings)?;
         // Whether rows are large yet decides nothing about the tiles.
-        let definition = definition(cut.as_ref().unwrap_or(&rows), mvt.as_ref(), srid, &columns);
-        let hints = Hints::new(table.long_values);
-        let details = match details(table, settings)?.as_slice() {
-            [] => None,
-            details => {
-                let query = template.map(|query| query.open(&inventory.postgis_schema, srid));
-                let from = query.as_deref().unwrap_or(&from);
-                let name = &settings.table;
-                Some(
-                    Details::new(&shape, from, details)
-                        .ok_or_else(|| Mismatch::DetailsWithoutId { table: name.clone() })?,
-                )
-            }
-        };
-        let filter = settings.filter.as_deref().map(Filter::read).transpose();
-        let filter = filter.map_err(bad_filter)?;
-        let filtered = filtered(table, settings, filter.as_ref())?;
-        let filter = filter.map(|filter| checked(filter, &filtered)).transpose()?;
-        let filter_text = filter.as_ref().map(Filter::canonical).unwrap_or_default();
+        let most = cut.as_ref().unwrap_or(&rows);
+        let definition = definition(most, mvt.as_ref(), srid, (&columns, filtering.own.as_ref()));
         Ok(Self {
-            crs,
-            definition: format!("{definition}; {filter_text}"),
-            order,
-            hints,
+            crs: if srid == 3857 { Crs::WebMercator } else { Crs::Wgs84 },
+            system: System::of(&shape),
+            details: self::details(&shape, template, table, settings)?,
+            hints: Hints::new(table.long_values),
+            params: settings.params.clone(),
+            definition,
+            filtering,
             rows,
             cut,
             mvt,
-            system,
             transform,
-            details,
-            filter,
-            filtered,
-            params: settings.params.clone(),
+            order,
             columns,
             id,
         })
@@ -203,19 +184,15 @@ impl TableLayer {
             declared: Some(&self.params),
             values: &arguments.values,
             json: Some(&arguments.json),
-            columns: &self.filtered,
-            conditions: [&self.filter, &arguments.filter]
+            columns: &self.filtering.columns,
+            conditions: [&self.filtering.own, &arguments.filter]
                 .map(|filter| filter.as_ref().map(Filter::condition)),
         }
     }
 
-    /// The columns that requests may filter by, and what their values are.
+    /// The columns of `allowed`, by which requests may filter, and what their values are.
     pub fn filterable(&self, allowed: &[String]) -> Vec<(String, Kind)> {
-        let names = allowed.iter().filter_map(|name| {
-            let index = position(self.filtered.iter().map(|column| column.name.as_str()), name)?;
-            Some((name.clone(), condition::kind(&self.filtered[index])))
-        });
-        names.collect()
+        self.filtering.kinds(allowed)
     }
 
     /// Whether there is more to be told of a feature than its tile has.
@@ -259,14 +236,38 @@ impl TableLayer {
     }
 }
 
-fn definition(rows: &Rows, mvt: Option<&Mvt>, srid: i32, columns: &[Column]) -> String {
+/// How features are looked up, if there is more to be told of them.
+fn details(
+    shape: &Shape<'_>,
+    template: Option<&Template>,
+    table: &SpatialTable,
+    settings: &TableSettings,
+) -> Result<Option<Details>, Mismatch> {
+    let details = columns::details(table, settings)?;
+    if details.is_empty() {
+        return Ok(None);
+    }
+    // The planner has to see the id's index behind the query.
+    let query = template.map(|query| query.open(shape.postgis, shape.srid));
+    let from = query.as_deref().unwrap_or(shape.table);
+    let without_id = || Mismatch::DetailsWithoutId { table: settings.table.clone() };
+    Details::new(shape, from, &details).map(Some).ok_or_else(without_id)
+}
+
+fn definition(
+    rows: &Rows,
+    mvt: Option<&Mvt>,
+    srid: i32,
+    (columns, filter): (&[Column], Option<&Filter>),
+) -> String {
     let values = Values::of_example(Given::default());
     let sql = rows.sql(&values, Wanted::default());
-    // The order is all that it doesn't show.
+    // The order is all that it doesn't show, and the filter.
     let mut text = format!("srid {srid}; {sql}; {}; {mvt:?}", rows.from.first);
     for column in columns {
         text.push_str(&format!("; {}", column.type_name));
     }
+    text.push_str(&filter.map(|filter| format!("; {}", filter.canonical())).unwrap_or_default());
     text
 }
 
@@ -292,116 +293,6 @@ fn srid(table: &SpatialTable, settings: &TableSettings) -> Result<i32, Mismatch>
     }
 }
 
-fn id_column(table: &SpatialTable, settings: &TableSettings) -> Result<Option<String>, Mismatch> {
-    let Some(wanted) = &settings.id else { return Ok(table.primary_key.clone()) };
-    let column = column(table, settings, wanted)?;
-    if column.kind != ColumnKind::Int {
-        return Err(Mismatch::IdNotInteger {
-            table: settings.table.clone(),
-            column: column.name.clone(),
-            type_name: column.type_name.clone(),
-        });
-    }
-    Ok(Some(column.name.clone()))
-}
-
-fn properties(
-    table: &SpatialTable,
-    settings: &TableSettings,
-    id: Option<&str>,
-) -> Result<Vec<Column>, Mismatch> {
-    let Some(wanted) = &settings.properties else {
-        let published = table.columns.iter().filter(|column| Some(column.name.as_str()) != id);
-        return Ok(published.filter(|column| !is_opaque(column)).cloned().collect());
-    };
-    let mut columns: Vec<Column> = Vec::new();
-    for name in wanted {
-        let column = column(table, settings, name)?;
-        // A tile's layer has each key once.
-        if !columns.contains(column) {
-            columns.push(column.clone());
-        }
-    }
-    Ok(columns)
-}
-
-/// The columns that filters are about.
-fn filtered(
-    table: &SpatialTable,
-    settings: &TableSettings,
-    filter: Option<&Filter>,
-) -> Result<Vec<Column>, Mismatch> {
-    let mut names: Vec<&str> = settings.allow_filter.iter().map(String::as_str).collect();
-    names.extend(filter.into_iter().flat_map(Filter::properties));
-    let mut columns: Vec<Column> = Vec::new();
-    for name in names {
-        let column = column(table, settings, name)?;
-        // Requests have to spell the name, so there is one spelling.
-        if column.name != name {
-            return Err(Mismatch::NoColumn {
-                table: settings.table.clone(),
-                column: name.to_owned(),
-                suggestion: format!("did you mean `{}`?", column.name),
-            });
-        }
-        if !columns.contains(column) {
-            columns.push(column.clone());
-        }
-    }
-    Ok(columns)
-}
-
-/// The layer's own filter with its columns' types.
-fn checked(filter: Filter, columns: &[Column]) -> Result<Filter, Mismatch> {
-    let kind = |name: &str| columns.iter().find(|column| column.name == name).map(condition::kind);
-    filter.typed(&kind).map_err(bad_filter)
-}
-
-fn bad_filter(error: FilterError) -> Mismatch {
-    Mismatch::BadFilter { reason: error.to_string() }
-}
-
-/// The columns that a feature has beside its tile; the geometry may be one of them.
-fn details<'a>(
-    table: &'a SpatialTable,
-    settings: &TableSettings,
-) -> Result<Vec<Detail<'a>>, Mismatch> {
-    let detail = |name: &String| {
-        let geometry = position([table.geometry.name.as_str()].into_iter(), name);
-        match geometry {
-            Some(_) => Ok(Detail::Geometry),
-            None => column(table, settings, name).map(Detail::Column),
-        }
-    };
-    settings.details.iter().map(detail).collect()
-}
-
-/// Types that are properties only when named: as text they are long and mean nothing.
-fn is_opaque(column: &Column) -> bool {
-    matches!(column.type_name.as_str(), "bytea" | "tsvector" | "bytea[]" | "tsvector[]")
-}
-
-fn column<'a>(
-    table: &'a SpatialTable,
-    settings: &TableSettings,
-    wanted: &str,
-) -> Result<&'a Column, Mismatch> {
-    let names = table.columns.iter().map(|column| column.name.as_str());
-    if let Some(index) = position(names.clone(), wanted) {
-        return Ok(&table.columns[index]);
-    }
-    let geometries = table.geometries.iter().map(String::as_str);
-    if position(geometries, wanted).is_some() {
-        let (table, column) = (settings.table.clone(), wanted.to_owned());
-        return Err(Mismatch::GeometryProperty { table, column });
-    }
-    let suggestion = match closest(names.clone(), wanted) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("it has {}", list(names)),
-    };
-    Err(Mismatch::NoColumn { table: settings.table.clone(), column: wanted.to_owned(), suggestion })
-}
-
 /// A sample of rows says nothing of the others.
 fn can_hold_curves(geometry: &GeometryColumn) -> bool {
     let holds = matches!(
@@ -415,20 +306,6 @@ fn can_hold_curves(geometry: &GeometryColumn) -> bool {
             | "MULTISURFACE"
     );
     geometry.sampled || holds
-}
-
-fn order(table: &SpatialTable, settings: &TableSettings) -> Result<Vec<Key>, Mismatch> {
-    let Some(text) = &settings.order_by else { return Ok(Vec::new()) };
-    let order = parse_order(text).map_err(|reason| Mismatch::MalformedOrder { reason })?;
-    let key = |order: &super::order::OrderBy| {
-        let column = column(table, settings, &order.column)?;
-        Key::new(order, column).ok_or_else(|| Mismatch::NoOrder {
-            table: settings.table.clone(),
-            column: column.name.clone(),
-            type_name: column.type_name.clone(),
-        })
-    };
-    order.iter().map(key).collect()
 }
 
 /// A name for the number of a row that no column has.
