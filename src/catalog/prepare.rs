@@ -14,7 +14,7 @@ use crate::query::{Arguments, Kind, Params};
 use crate::source::SourceLayer;
 use crate::source::postgis::{
     self, Column, ColumnKind, Function, FunctionLayer, Inventory, Mismatch, SpatialTable,
-    TableLayer,
+    TableLayer, TableSettings,
 };
 use crate::tile::LayerSpec;
 
@@ -103,6 +103,7 @@ pub(super) fn prepare<'a>(
             return Ok(Prepared { origin, zooms, shown, table: None, layer });
         };
         let (query, table) = postgis::of_query(rows, wanted)?;
+        let wanted = &TableSettings { details: Vec::new(), ..wanted.clone() };
         let layer = TableLayer::of_query(inventory, query, table, wanted)?;
         let layer = SourceLayer::Postgis(layer.into());
         return Ok(Prepared { origin, zooms, shown, table: Some(table), layer });
@@ -120,35 +121,51 @@ pub(super) fn prepare<'a>(
     Ok(Prepared { origin, zooms, shown: table.qualified(), table: Some(table), layer })
 }
 
-/// What would be passed over is refused.
+/// What would be passed over is refused, unless it is for other zooms. Filters are in any case: without
+/// them there would be more to see.
 fn not_of_tiles(
     function: &Function,
     source: &SourceSettings,
     settings: &LayerSettings,
 ) -> Result<(), Mismatch> {
     let wanted = &source.table;
-    let all = [
+    let filters = [
+        (wanted.filter.is_some(), "`filter`"),
+        (!wanted.allow_filter.is_empty(), "`allow_filter`"),
+    ];
+    let others = [
         (wanted.geometry.is_some(), "`geometry`"),
         (wanted.srid.is_some(), "`srid`"),
         (wanted.id.is_some(), "`id`"),
         (wanted.properties.is_some(), "`properties`"),
-        (wanted.filter.is_some(), "`filter`"),
-        (!wanted.allow_filter.is_empty(), "`allow_filter`"),
         (!wanted.details.is_empty(), "`details`"),
         (wanted.order_by.is_some(), "`order_by`"),
         (settings.max_features.is_some(), "`max_features`"),
         (settings.max_tile_bytes.is_some(), "`max_tile_bytes`"),
     ];
-    match all.into_iter().find(|(is_set, _)| *is_set) {
+    let is_alone = settings.sources(&source.name).len() == 1;
+    let mut refused = filters.into_iter().chain(others.into_iter().filter(|_| is_alone));
+    match refused.find(|(is_set, _)| *is_set) {
         Some((_, what)) => Err(Mismatch::NotOfTiles { function: function.signature(), what }),
         None => Ok(()),
     }
 }
 
+/// Details are looked up without a tile, and functions only know what is in one.
+fn has_details(settings: &LayerSettings, prepared: &[Prepared<'_>]) -> Result<(), Disabled> {
+    let found = prepared.iter().any(|part| part.layer.has_details());
+    if settings.details.is_empty() || found {
+        return Ok(());
+    }
+    Err(Disabled::both(
+        "details can only be had of a table or of sql, not of a function".to_owned(),
+    ))
+}
+
 /// The layer of its parts.
 ///
 /// # Errors
-/// The parts don't agree on what requests may filter by.
+/// The parts don't agree on what requests may filter by, or there are no details to be had.
 pub(super) fn layer(
     id: &str,
     settings: &LayerSettings,
@@ -156,6 +173,7 @@ pub(super) fn layer(
     (prepared, params): (Vec<Prepared<'_>>, Params),
 ) -> Result<Layer, Disabled> {
     let filterable = filterable(settings, &prepared)?;
+    has_details(settings, &prepared)?;
     let fields = fields(&prepared);
     let comment = prepared.first().and_then(|part| match part.origin {
         Some(Origin::Function(function)) => function.comment.clone(),

@@ -343,6 +343,7 @@ fn a_function_may_be_for_some_zooms_only() {
     let server = serve(
         &database,
         "[layers.a]\ntable = \"countries\"\nlayer_name = \"cities\"\n\
+         properties = [\"name\"]\ndetails = [\"name\"]\n\
          [[layers.a.zooms]]\nzooms = [1, 1]\nfunction = \"f\"\n\
          [[layers.a.zooms]]\nzooms = [2, 3]\nfunction = \"g\"\nid = \"id\"\n",
     );
@@ -355,4 +356,22 @@ fn a_function_may_be_for_some_zooms_only() {
     }
     let purged = server.purge(r#"{"layer": "a"}"#).json();
     assert_eq!(purged["tiles"], 4, "{purged}");
+    // Details are those of the table.
+    let row = database.client().query_one("SELECT min(id)::int8 FROM countries", &[]).unwrap();
+    let id: i64 = row.get(0);
+    assert_eq!(server.get(&format!("/a/features/{id}")).status, 200);
+}
+
+#[test]
+fn what_is_looked_up_without_a_tile_can_not_be_had_of_a_function() {
+    let database = with_functions(&[function("g", ZXY, "SETOF cities", ROWS)]);
+    let toml = format!(
+        "[databases.main]\nurl = \"{}\"\n[layers.a]\nfunction = \"g\"\nid = \"id\"\n\
+         details = [\"name\"]\n",
+        database.url
+    );
+    let file = ConfigFile::new(&toml);
+    let output = run(&["check", "--config", &file.path]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("a  DISABLED: details can only be had of a table or of sql"), "{text}");
 }
