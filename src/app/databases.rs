@@ -18,7 +18,7 @@ use crate::config::Settings;
 use crate::engine::Engine;
 use crate::http::DatabaseHealth;
 use crate::metrics::{Metrics, PoolSample};
-use crate::source::postgis::{Inventory, PostgisSource, Publish, QuerySettings};
+use crate::source::postgis::{Inventory, PostgisSource, Publish, QuerySettings, WantedFunctions};
 use crate::source::{Deadline, SourceError};
 
 /// How often a database is asked whether it answers.
@@ -43,6 +43,7 @@ struct Entry {
     source: Arc<PostgisSource>,
     publish: Option<Publish>,
     queries: Vec<QuerySettings>,
+    functions: WantedFunctions,
     versions: Versions,
     status: Mutex<Status>,
 }
@@ -62,6 +63,11 @@ struct Status {
 fn queries(settings: &Settings, database: &str) -> Vec<QuerySettings> {
     let here = settings.layers_in(database);
     here.flat_map(|(id, layer)| layer.query_settings(id)).collect()
+}
+
+/// The functions that they name.
+fn functions(settings: &Settings, database: &str) -> Vec<(String, Option<i32>)> {
+    settings.layers_in(database).flat_map(|(id, layer)| layer.functions(id)).collect()
 }
 
 impl Databases {
@@ -84,6 +90,10 @@ impl Databases {
                 source: Arc::new(PostgisSource::new(name, database)?),
                 publish: database.publish.clone(),
                 queries: queries(settings, name),
+                functions: WantedFunctions {
+                    named: functions(settings, name),
+                    publish: database.publish.clone(),
+                },
                 versions: Versions::new(settings, name),
                 status: Mutex::new(status),
             }))
@@ -253,7 +263,7 @@ impl Entry {
 
     async fn inventory(&self) -> Result<Inventory, SourceError> {
         let mut inventory = self.source.inventory(None).await?;
-        self.source.describe(&mut inventory, &self.queries).await?;
+        self.source.describe(&mut inventory, &self.queries, &self.functions).await?;
         Ok(inventory)
     }
 

@@ -10,6 +10,7 @@ pub struct CachedTile {
     bytes: Bytes,
     etag: u16,
     note: u16,
+    partial: bool,
 }
 
 impl CachedTile {
@@ -22,7 +23,17 @@ impl CachedTile {
         // The budget counts lengths, so no capacity may hide behind them.
         let bytes = Bytes::from([etag, note, body].concat().into_boxed_slice());
         let length = |part: &[u8]| u16::try_from(part.len()).expect("a short header");
-        Self { bytes, etag: length(etag), note: length(note) }
+        Self { bytes, etag: length(etag), note: length(note), partial: false }
+    }
+
+    /// The same, lacking what couldn't be read: no tile for long.
+    pub fn into_partial(self) -> Self {
+        Self { partial: true, ..self }
+    }
+
+    /// Whether it lacks what couldn't be read.
+    pub fn is_partial(&self) -> bool {
+        self.partial
     }
 
     /// The body in the tile's encoding.

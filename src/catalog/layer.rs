@@ -41,6 +41,8 @@ pub struct Layer {
     pub defaults: Arguments,
     /// Columns that requests may filter by, and what their values are.
     pub filterable: Vec<(String, Kind)>,
+    /// What else decides what is answered under its addresses: a text.
+    pub answers: String,
     pub freshness: Freshness,
     /// What is different at some zooms.
     pub zoom_freshness: Vec<(RangeInclusive<u8>, Freshness)>,
@@ -71,10 +73,10 @@ impl Layer {
         self.parts.iter().find(|part| part.zooms.contains(&z))
     }
 
-    /// Where its features are looked up by their ids: at the deepest zoom that has details.
+    /// Where its features are looked up by their ids: what the deepest zoom shows that has details.
     pub fn details(&self) -> Option<&Part> {
-        let parts = self.parts.iter().filter(|part| part.query.has_details());
-        parts.max_by_key(|part| *part.zooms.end())
+        let zooms = (self.min_zoom..=self.max_zoom).rev();
+        zooms.filter_map(|z| self.at(z)).find(|part| part.query.has_details())
     }
 
     /// How far its tiles reach beyond their own square, in sides of a tile.
@@ -94,11 +96,11 @@ impl Layer {
         own.fold(defaults.overridden(self.freshness), |all, (_, own)| all.overridden(*own))
     }
 
-    /// Digest of the definition, the format of tiles and the data version: equal on all servers
-    /// whose tiles are equal.
+    /// Digest of the definition, the format of tiles, the data version and of what requests may ask:
+    /// equal on all servers whose answers are equal.
     fn version(&self) -> u64 {
         let data = self.data_version.as_deref();
-        xxh3_64(format!("{:?}", (self.identity, FORMAT, data)).as_bytes())
+        xxh3_64(format!("{:?}", (self.identity, FORMAT, data, &self.answers)).as_bytes())
     }
 }
 

@@ -97,11 +97,15 @@ pub(super) fn prepare<'a>(
     if let Some(function) = function {
         let function = inventory.find_function(function)?;
         let (origin, shown) = (Some(Origin::Function(function)), function.signature());
-        let Some(rows) = function.rows() else {
+        if function.gives_tiles() {
             not_of_tiles(function, source, settings)?;
             let layer = SourceLayer::PostgisTiles(FunctionLayer::new(function, &wanted.params));
             return Ok(Prepared { origin, zooms, shown, table: None, layer });
-        };
+        }
+        let rows = function.rows().ok_or_else(|| Mismatch::UndescribedQuery {
+            layer: name.clone(),
+            reason: "its function has not been described yet".to_owned(),
+        })?;
         let (query, table) = postgis::of_query(rows, wanted)?;
         let wanted = &TableSettings { details: Vec::new(), ..wanted.clone() };
         let layer = TableLayer::of_query(inventory, query, table, wanted)?;
@@ -203,6 +207,10 @@ pub(super) fn layer(
         large_ids_reported: AtomicBool::new(false),
         truncations_reported: AtomicU64::new(0),
         database: database.source.clone(),
+        answers: match (filterable.is_empty(), settings.details.is_empty()) {
+            (true, true) => String::new(),
+            _ => format!("{:?}", (&filterable, &settings.details)),
+        },
         defaults: Arguments::new(&params, params.defaults(), None),
         params,
         filterable,

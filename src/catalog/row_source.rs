@@ -98,6 +98,12 @@ impl LayerSettings {
         SourceSettings { name, zooms, sql, function, table }
     }
 
+    /// The functions that the layer names, each with the SRID that it gives them.
+    pub fn functions(&self, id: &str) -> Vec<(String, Option<i32>)> {
+        let function = |source: SourceSettings| Some((source.function?, source.table.srid));
+        self.sources(id).into_iter().filter_map(function).collect()
+    }
+
     /// What the layer says of where its rows come from, at all zooms that don't say it themselves.
     pub fn own_source(&self) -> RowSource {
         RowSource {

@@ -1,17 +1,19 @@
 //! What a request asks of a tileset beside the tile: parameters and a filter.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
+use std::num::NonZeroUsize;
 use std::sync::{Arc, LazyLock};
 
+use lru::LruCache;
+use parking_lot::Mutex;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use thiserror::Error;
 
 use super::Served;
 use crate::cache::Key;
 use crate::catalog::{Layer, Tileset};
-use crate::query::{
-    Arguments, Filter, FilterError, Language, MalformedQuery, Pairs, ParamError, Value,
-};
+use crate::query::{Arguments, Filter, FilterError, Language, MalformedQuery, Pairs, ParamError};
 use crate::tile::TileCoord;
 
 /// Names in a URL's query that no parameter can have.
@@ -32,10 +34,8 @@ static SECRETS: LazyLock<[RandomState; 2]> = LazyLock::new(Default::default);
 pub struct Asked {
     /// By place among the tileset's members.
     by_member: Box<[Arguments]>,
-    digest: u128,
+    pub(super) digest: u128,
     unbounded: bool,
-    /// What was given, as a query with every value in its canonical form.
-    query: String,
 }
 
 /// Why a request's query can't be answered. The texts are public.
@@ -70,11 +70,18 @@ impl TileRequest {
     }
 }
 
+/// Queries that a tileset remembers having read: a map asks for each tile with the same one.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+
+/// Longest query that is remembered: more than a filter takes, encoded.
+const MAX_REMEMBERED: usize = 16_384;
+
+type Known = LruCache<Box<str>, Result<Option<Arc<Asked>>, AskError>>;
+
 /// What a tileset makes of queries.
-#[derive(Debug, Default)]
 pub(super) struct Takes {
-    /// Any parameter or filter.
-    anything: bool,
+    /// Parameters or a filter: there is something to read, which is remembered here.
+    known: Option<Mutex<Known>>,
     /// A parameter that has to be given.
     required: bool,
     filter: bool,
@@ -84,8 +91,9 @@ impl Takes {
     pub(super) fn of(tileset: &Tileset) -> Self {
         let takes = |layer: &Arc<Layer>| !layer.params.is_empty() || !layer.filterable.is_empty();
         let required = |layer: &Arc<Layer>| layer.params.iter().any(|param| param.required);
+        let takes_any = tileset.members.iter().any(takes);
         Self {
-            anything: tileset.members.iter().any(takes),
+            known: takes_any.then(|| Mutex::new(LruCache::new(REMEMBERED))),
             required: tileset.members.iter().any(required),
             filter: tileset.members.iter().any(|layer| !layer.filterable.is_empty()),
         }
@@ -109,26 +117,44 @@ impl Served {
     /// # Errors
     /// A declared parameter or the filter can't be used, or a required one is missing.
     pub fn asked(&self, query: &str) -> Result<Option<Arc<Asked>>, AskError> {
-        let is_nothing = !self.takes.anything || query.is_empty() && !self.takes.required;
-        if is_nothing {
+        let Some(known) = &self.takes.known else { return Ok(None) };
+        if query.is_empty() && !self.takes.required {
             return Ok(None);
         }
-        let pairs = self.takes.pairs(&self.tileset, query)?;
-        if pairs.is_empty() && !self.takes.required {
-            return Ok(None);
+        if let Some(asked) = known.lock().get(query) {
+            return asked.clone();
         }
-        asked(&self.tileset, &pairs)
+        let asked = self.read(query);
+        if query.len() <= MAX_REMEMBERED {
+            known.lock().put(query.into(), asked.clone());
+        }
+        asked
     }
 
-    /// The same of a URL that may lack what tiles need, as one that describes them does.
+    fn read(&self, query: &str) -> Result<Option<Arc<Asked>>, AskError> {
+        let pairs = self.takes.pairs(&self.tileset, query)?;
+        match pairs.is_empty() && !self.takes.required {
+            true => Ok(None),
+            false => asked(&self.tileset, &pairs),
+        }
+    }
+
+    /// What of a URL's query is about the tileset, every value in its canonical form, as a query for
+    /// the URLs of its tiles. It may lack what these need.
     ///
     /// # Errors
     /// A declared parameter or the filter can't be used.
-    pub fn given(&self, query: &str) -> Result<Option<Arc<Asked>>, AskError> {
-        match self.asked(query) {
-            Err(AskError::Param(error)) if error.is_missing() => Ok(None),
-            asked => asked,
+    pub fn given(&self, query: &str) -> Result<String, AskError> {
+        if self.takes.known.is_none() {
+            return Ok(String::new());
         }
+        let pairs = self.takes.pairs(&self.tileset, query)?;
+        let layers = &self.tileset.members;
+        let filter = filter(&pairs)?;
+        for layer in layers {
+            arguments(layer, &pairs, (filter.as_ref(), true))?;
+        }
+        canonical_query(layers, &pairs)
     }
 }
 
@@ -136,7 +162,7 @@ fn asked(tileset: &Tileset, pairs: &Pairs<'_>) -> Result<Option<Arc<Asked>>, Ask
     let layers = &tileset.members;
     let filter = filter(pairs)?;
     let by_member: Result<Box<[Arguments]>, AskError> =
-        layers.iter().map(|layer| arguments(layer, pairs, filter.as_ref())).collect();
+        layers.iter().map(|layer| arguments(layer, pairs, (filter.as_ref(), false))).collect();
     let by_member = by_member?;
     if layers.iter().zip(&by_member).all(|(layer, arguments)| *arguments == layer.defaults) {
         return Ok(None);
@@ -144,7 +170,6 @@ fn asked(tileset: &Tileset, pairs: &Pairs<'_>) -> Result<Option<Arc<Asked>>, Ask
     Ok(Some(Arc::new(Asked {
         digest: digest(tileset, &by_member),
         unbounded: is_unbounded(layers, &by_member),
-        query: canonical_query(layers, &by_member, pairs),
         by_member,
     })))
 }
@@ -165,12 +190,13 @@ fn filter(pairs: &Pairs<'_>) -> Result<Option<Filter>, AskError> {
     Ok(Some(Filter::parse(text, language).map_err(unusable)?))
 }
 
+/// What is asked of a layer; `may_lack` what has to be given.
 fn arguments(
     layer: &Layer,
     pairs: &Pairs<'_>,
-    filter: Option<&Filter>,
+    (filter, may_lack): (Option<&Filter>, bool),
 ) -> Result<Arguments, AskError> {
-    let values = layer.params.given(pairs)?;
+    let values = layer.params.given(pairs, may_lack)?;
     let filter = filter.filter(|_| !layer.filterable.is_empty());
     let kind = |name: &str| {
         layer.filterable.iter().find(|(known, _)| known == name).map(|(_, kind)| *kind)
@@ -215,34 +241,36 @@ fn is_unbounded(layers: &[Arc<Layer>], by_member: &[Arguments]) -> bool {
     variety.is_none_or(|variety| variety > MAX_VARIETY)
 }
 
-fn canonical_query(layers: &[Arc<Layer>], by_member: &[Arguments], pairs: &Pairs<'_>) -> String {
-    let mut given: Vec<(&str, String)> = Vec::new();
-    for (layer, arguments) in layers.iter().zip(by_member) {
-        for (param, value) in layer.params.iter().zip(&arguments.values) {
-            let is_given = pairs.values(&param.name).next().is_some() && *value != Value::Null;
-            if is_given && given.iter().all(|(known, _)| *known != param.name) {
-                given.push((&param.name, value.to_string()));
-            }
+/// Where members disagree on what a value is, it stays as it was given.
+fn canonical_query(layers: &[Arc<Layer>], pairs: &Pairs<'_>) -> Result<String, AskError> {
+    let mut given: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for layer in layers {
+        let values = layer.params.given(pairs, true)?;
+        let all = layer.params.iter().zip(values);
+        for (param, value) in all.filter(|(param, _)| pairs.values(&param.name).next().is_some()) {
+            given.entry(&param.name).or_default().insert(value.to_string());
+        }
+    }
+    let mut query: Vec<(&str, String)> = Vec::new();
+    for (name, values) in given {
+        match values.len() {
+            1 => query.extend(values.into_iter().map(|value| (name, value))),
+            _ => query.extend(pairs.values(name).map(|value| (name, value.to_owned()))),
         }
     }
     for name in [FILTER, LANGUAGE] {
         let text = pairs.values(name).find(|text| !text.is_empty());
-        given.extend(text.map(|text| (name, text.to_owned())));
+        query.extend(text.map(|text| (name, text.to_owned())));
     }
     let pair = |(name, value): &(&str, String)| {
         format!("{}={}", utf8_percent_encode(name, ENCODED), utf8_percent_encode(value, ENCODED))
     };
-    given.iter().map(pair).collect::<Vec<_>>().join("&")
+    Ok(query.iter().map(pair).collect::<Vec<_>>().join("&"))
 }
 
 impl Asked {
     /// What is asked of the member at `place`.
     pub(super) fn of(&self, place: usize) -> &Arguments {
         &self.by_member[place]
-    }
-
-    /// What was given, as a URL's query.
-    pub fn query(&self) -> &str {
-        &self.query
     }
 }

@@ -5,10 +5,24 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{Asked, Engine, Served, TileError};
+use crate::cache::{Joined, SingleFlight};
 use crate::source::{Deadline, FeatureRequest};
 use crate::tile::compress;
 
-/// A feature, and the generation of what it shows.
+/// What everyone gets who waits for a feature.
+type Loaded = Result<Option<Feature>, Arc<TileError>>;
+
+/// Features that are being read: by what tiles are kept under, the id, and the generation of what is
+/// read.
+pub(super) type Flights = SingleFlight<(u128, i64, u64), Loaded>;
+
+#[derive(Clone, Debug)]
+pub(super) struct Feature {
+    body: Bytes,
+    etag: Bytes,
+}
+
+/// A feature that was found.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// GeoJSON.
@@ -21,7 +35,8 @@ pub struct Found {
 
 impl Engine {
     /// A feature of a tileset that is one layer; `None` if there is no such feature, or the layer
-    /// has no details. It is read anew each time: caches in front keep it.
+    /// has no details. It is read anew each time, once for all who ask at the same time: caches in
+    /// front keep it.
     ///
     /// # Errors
     /// It couldn't be read.
@@ -30,15 +45,34 @@ impl Engine {
         served: &Arc<Served>,
         asked: Option<Arc<Asked>>,
         id: i64,
-    ) -> Result<Option<Found>, TileError> {
-        let [layer] = served.tileset.members.as_slice() else { return Ok(None) };
-        if layer.details().is_none() {
+    ) -> Result<Option<Found>, Arc<TileError>> {
+        if served.tileset.members.len() != 1 || served.tileset.members[0].details().is_none() {
             return Ok(None);
         }
-        let (layer, timeout) = (layer.clone(), self.settings.request_timeout);
         let read = served.members.generation();
-        // Connections belong to the application's own runtime.
-        let reading = self.runtime.spawn(async move {
+        let subject = asked.as_ref().map_or(served.tileset.identity, |asked| asked.digest);
+        let load = || self.read_feature(served.clone(), asked, id);
+        let loaded = match self.features.join((subject, id, read), || None, load) {
+            Joined::Ready(loaded) => loaded,
+            Joined::Waiting(ticket) => {
+                ticket.wait().await.unwrap_or_else(|_| Err(Arc::new(TileError::aborted())))
+            }
+        };
+        let is_stale = !served.is_current(read);
+        Ok(loaded?.map(|Feature { body, etag }| Found { body, etag, is_stale }))
+    }
+
+    /// On the application's own runtime, to which connections belong.
+    fn read_feature(
+        &self,
+        served: Arc<Served>,
+        asked: Option<Arc<Asked>>,
+        id: i64,
+    ) -> impl Future<Output = Loaded> + Send + 'static {
+        let deadline = Deadline::after(self.settings.request_timeout);
+        let (metrics, log) = (self.metrics.clone(), self.log.clone());
+        async move {
+            let layer = &served.tileset.members[0];
             let Some(part) = layer.details() else { return Ok(None) };
             let request = FeatureRequest {
                 layer: &part.query,
@@ -46,18 +80,17 @@ impl Engine {
                 zoom: layer.max_zoom.min(*part.zooms.end()),
                 arguments: asked.as_ref().map_or(&layer.defaults, |asked| asked.of(0)),
             };
-            let deadline = Deadline::after(timeout);
-            layer.database.source.feature(request, deadline).await.map_err(TileError::from)
-        });
-        let found = reading.await.unwrap_or_else(|_| Err(TileError::aborted()));
-        let found = found.inspect_err(|error| {
-            self.metrics.count_query_error(error.kind().label());
-            self.log.feature_failed(&served.tileset.id, id, error);
-        })?;
-        Ok(found.map(|body| Found {
-            etag: format!("\"{:032x}\"", compress::digest(&body)).into(),
-            body: body.into(),
-            is_stale: !served.is_current(read),
-        }))
+            let found = layer.database.source.feature(request, deadline).await;
+            let found = found.map_err(|error| {
+                let error = TileError::from(error);
+                metrics.count_query_error(error.kind().label());
+                log.feature_failed(&layer.id, id, &error);
+                Arc::new(error)
+            });
+            Ok(found?.map(|body| Feature {
+                etag: format!("\"{:032x}\"", compress::digest(&body)).into(),
+                body: body.into(),
+            }))
+        }
     }
 }

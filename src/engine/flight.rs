@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::try_join_all;
+use futures_util::{StreamExt, stream};
 use tracing::warn;
 
 use super::{TileError, TileErrorKind, TileRequest, truncation};
@@ -20,6 +21,9 @@ use crate::tile::{
 
 /// Bytes of a tile, uncompressed, from which making it takes about half a millisecond.
 const HEAVY: usize = 32_768;
+
+/// Members that are read alone at the same time, after one of them has failed.
+const ALONE_AT_ONCE: usize = 4;
 
 /// Where the time went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,7 +79,7 @@ pub(super) async fn make(
     let fetches = by_database(&members).into_iter().map(|(source, places)| async {
         match request.served.tileset.omits_failing {
             true => Ok(fetcher.fetch_what_works(source, places).await),
-            false => fetcher.fetch(source, places).await.map(|fetched| vec![Ok(fetched)]),
+            false => fetcher.fetch(source, places, deadline).await.map(|fetched| vec![Ok(fetched)]),
         }
     });
     let mut timing = Timing::default();
@@ -134,8 +138,9 @@ impl<'a> Fetcher<'_, 'a> {
         &self,
         source: &NamedSource,
         places: Vec<usize>,
+        deadline: Deadline,
     ) -> Result<(Sink<'a>, FetchStats), TileError> {
-        let Self { members, coord, deadline, metrics } = *self;
+        let Self { members, coord, metrics, .. } = *self;
         let request = |&place: &usize| {
             let Member { part, arguments, .. } = members[place];
             LayerRequest { layer: &part.query, tile: coord, spec: &part.spec, arguments }
@@ -172,7 +177,12 @@ impl<'a> Fetcher<'_, 'a> {
         source: &NamedSource,
         places: Vec<usize>,
     ) -> Vec<Result<(Sink<'a>, FetchStats), (usize, TileError)>> {
-        let error = match self.fetch(source, places.clone()).await {
+        // Half the time, so that there is some left for the others if one takes too long.
+        let soon = match places.len() {
+            1 => self.deadline,
+            _ => Deadline::after(self.deadline.remaining() / 2),
+        };
+        let error = match self.fetch(source, places.clone(), soon).await {
             Ok(fetched) => return vec![Ok(fetched)],
             Err(error) => error,
         };
@@ -180,11 +190,11 @@ impl<'a> Fetcher<'_, 'a> {
         if places.len() == 1 || error.kind() == TileErrorKind::Unavailable {
             return places.into_iter().map(|place| Err((place, error.clone()))).collect();
         }
-        // All at once: a slow one must not take the others' time.
+        // At the same time: a slow one must not take the others' time. But each has a connection.
         let alone = places.into_iter().map(|place| async move {
-            self.fetch(source, vec![place]).await.map_err(|error| (place, error))
+            self.fetch(source, vec![place], self.deadline).await.map_err(|error| (place, error))
         });
-        join_all(alone).await
+        stream::iter(alone).buffer_unordered(ALONE_AT_ONCE).collect().await
     }
 
     /// Nothing of a member.
@@ -314,9 +324,7 @@ impl TileSink for Sink<'_> {
     fn encoded(&mut self, index: usize, layer: &[u8], tag: Option<&[u8]>) {
         let into = &mut self.layers[index];
         into.encoded.extend_from_slice(layer);
-        if let Some(tag) = tag {
-            into.tag.get_or_insert_default().extend_from_slice(tag);
-        }
+        into.tag = tag.map(<[u8]>::to_vec);
     }
 
     fn truncated(&mut self, index: usize, reason: Truncation) {

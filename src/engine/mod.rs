@@ -57,8 +57,6 @@ struct Made {
     tile: CachedTile,
     timing: Timing,
     kept: Kept,
-    /// It lacks layers that couldn't be read.
-    is_partial: bool,
 }
 
 /// A tile and where it came from.
@@ -70,6 +68,13 @@ pub struct Answer {
     /// Its time is over, what it shows was purged while it was made, or it lacks a layer that couldn't
     /// be read: nobody should keep it.
     pub is_stale: bool,
+}
+
+impl Answer {
+    /// What memory has, and is as it should be, unless it lacks a layer.
+    fn hit(tile: CachedTile) -> Self {
+        Self { is_stale: tile.is_partial(), tile, origin: Origin::Hit }
+    }
 }
 
 /// Where an answer came from.
@@ -109,6 +114,7 @@ pub struct Engine {
     flights: SingleFlight<(Key, u64), Loaded>,
     failures: Arc<Failures<Arc<TileError>>>,
     encodings: encodings::Flights,
+    features: feature::Flights,
     settings: EngineSettings,
     metrics: Arc<Metrics>,
     runtime: Handle,
@@ -141,6 +147,7 @@ impl Engine {
             flights: SingleFlight::new(runtime.clone()),
             failures: Arc::new(Failures::new(settings.cache.error_ttl)),
             encodings: encodings::Flights::new(runtime.clone(), metrics.cache_encoded.clone()),
+            features: feature::Flights::new(runtime.clone()),
             settings,
             metrics,
             runtime,
@@ -204,7 +211,7 @@ impl Engine {
         let found = self.cache.get(&request.key(), now)?;
         let Age::Fresh(_) = found.age else { return None };
         self.metrics.cache_hits.inc();
-        Some(Answer { tile: found.tile, origin: Origin::Hit, is_stale: false })
+        Some(Answer::hit(found.tile))
     }
 
     /// The tile from memory, or made now; and the generation of what it shows, from before it was
@@ -226,10 +233,10 @@ impl Engine {
             Remembered::Nothing => None,
         };
         let made = self.made(request, key, old.is_some()).await;
-        let is_whole = made.as_ref().is_ok_and(|(_, is_partial)| !is_partial);
+        let is_whole = made.as_ref().is_ok_and(|answer| !answer.tile.is_partial());
         match old.filter(|_| !is_whole && request.served.is_current(read)) {
             Some((tile, over)) => Ok(self.stale(tile, over)),
-            None => made.map(|(answer, _)| answer),
+            None => made,
         }
     }
 
@@ -239,9 +246,9 @@ impl Engine {
         let over = match found.age {
             Age::Fresh(_) => {
                 self.metrics.cache_hits.inc();
-                let (tile, origin) = (found.tile, Origin::Hit);
-                return Remembered::Usable(Answer { tile, origin, is_stale: false });
+                return Remembered::Usable(Answer::hit(found.tile));
             }
+            Age::Stale(_) if found.tile.is_partial() => return Remembered::Nothing,
             Age::Stale(over) => over,
         };
         let lifetimes = request.served.policy(request.coord.z()).lifetimes;
@@ -263,14 +270,14 @@ impl Engine {
         Answer { tile, origin: Origin::Stale(over), is_stale: true }
     }
 
-    /// The tile, made for this request or for another one at the same time, and whether it lacks a
-    /// layer. With an old one `at_hand` nobody waits for what failed a moment ago.
+    /// The tile, made for this request or for another one at the same time. With an old one `at_hand`
+    /// nobody waits for what failed a moment ago.
     async fn made(
         &self,
         request: &TileRequest,
         key: Key,
         at_hand: bool,
-    ) -> Result<(Answer, bool), Arc<TileError>> {
+    ) -> Result<Answer, Arc<TileError>> {
         if let Some(error) = self.failures.recent(&key)
             && (at_hand || error.kind() == TileErrorKind::Unavailable)
         {
@@ -279,9 +286,7 @@ impl Engine {
         let ticket = match self.join(request, key) {
             Joined::Ready(made) => {
                 self.metrics.cache_hits.inc();
-                let tile = made?.tile;
-                let answer = Answer { tile, origin: Origin::Hit, is_stale: false };
-                return Ok((answer, false));
+                return made.map(|made| Answer::hit(made.tile));
             }
             Joined::Waiting(ticket) => ticket,
         };
@@ -290,11 +295,11 @@ impl Engine {
             if leader { &self.metrics.cache_misses } else { &self.metrics.cache_collapsed };
         counter.inc();
         let made = ticket.wait().await.map_err(|_| Arc::new(TileError::aborted()))??;
-        let Made { tile, timing, kept, is_partial } = made;
+        let Made { tile, timing, kept } = made;
         let stored = kept == Kept::Yes;
         let origin = if leader { Origin::Miss { timing, stored } } else { Origin::Collapsed };
-        let is_stale = is_partial || kept == Kept::Outdated;
-        Ok((Answer { tile, origin, is_stale }, is_partial))
+        let is_stale = tile.is_partial() || kept == Kept::Outdated;
+        Ok(Answer { tile, origin, is_stale })
     }
 
     /// Joins the flight that makes the tile, or starts it.
@@ -305,7 +310,7 @@ impl Engine {
             let found = self.cache.get(&key, Instant::now())?;
             let Age::Fresh(_) = found.age else { return None };
             let (tile, timing) = (found.tile, Timing::default());
-            Some(Ok(Made { tile, timing, kept: Kept::Yes, is_partial: false }))
+            Some(Ok(Made { tile, timing, kept: Kept::Yes }))
         };
         let generation = stamp.generation();
         let load = || self.load(request.clone(), key, stamp);
@@ -324,6 +329,7 @@ impl Engine {
         let timeout = self.settings.request_timeout;
         let TileRequest { served, coord, .. } = &request;
         let ttl = served.policy(coord.z()).lifetimes.ttl;
+        let error_ttl = self.settings.cache.error_ttl;
         let (published, log) = (self.published.load_full(), self.log.clone());
         let failures = self.failures.clone();
         async move {
@@ -340,18 +346,21 @@ impl Engine {
             })?;
             let flight::Flown { tile, timing, failed } = made;
             failed.iter().for_each(|(layer, error)| log.failed(&layer.id, request.coord, error));
-            let is_partial = !failed.is_empty();
+            let Some((_, error)) = failed.into_iter().next() else {
+                let kept = cache.insert(key, tile.clone(), ttl, &stamp);
+                return Ok(Made { tile, timing, kept });
+            };
             // Where there is an old tile, what failed isn't tried again at once.
-            if let Some((_, error)) = failed.into_iter().next()
-                && error.kind() != TileErrorKind::Unavailable
-            {
+            if error.kind() != TileErrorKind::Unavailable {
                 failures.insert(key, Arc::new(error));
             }
-            let kept = match is_partial {
-                true => Kept::No,
-                false => cache.insert(key, tile.clone(), ttl, &stamp),
+            // For as long, a tile that lacks something stands in where there is nothing better.
+            let tile = tile.into_partial();
+            let kept = match cache.get(&key, Instant::now()) {
+                Some(old) if !old.tile.is_partial() => Kept::No,
+                _ => cache.insert(key, tile.clone(), error_ttl.min(ttl), &stamp),
             };
-            Ok(Made { tile, timing, kept, is_partial })
+            Ok(Made { tile, timing, kept })
         }
     }
 

@@ -1,5 +1,7 @@
 //! `GET` and `HEAD /{layer}/features/{id}`: what a layer tells of a feature on a click.
 
+use std::time::Instant;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
@@ -9,12 +11,30 @@ use super::cache_headers;
 use super::conditional::not_modified;
 use super::error::Problem;
 use super::tile::{control, decimal};
+use crate::metrics::Outcome;
 
 /// Media type of GeoJSON (RFC 7946 section 12).
 const GEOJSON: HeaderValue = HeaderValue::from_static("application/geo+json");
 
 /// Answers a feature. `layer` and `id` are segments of the path, decoded.
 pub async fn feature(
+    request: &HttpRequest,
+    state: &State,
+    layer: &str,
+    id: &str,
+) -> Result<HttpResponse, Problem> {
+    let started = Instant::now();
+    let result = answer(request, state, layer, id).await;
+    let outcome = match &result {
+        Ok(response) if response.status() == StatusCode::NOT_MODIFIED => Outcome::NotModified,
+        Ok(_) => Outcome::Miss,
+        Err(problem) => problem.outcome(),
+    };
+    state.engine.metrics().observe_feature(outcome, started.elapsed());
+    result
+}
+
+async fn answer(
     request: &HttpRequest,
     state: &State,
     layer: &str,
@@ -27,7 +47,7 @@ pub async fn feature(
     let found = match i64::try_from(id) {
         Ok(id) => {
             let found = state.engine.feature(&served, asked, id).await;
-            found.map_err(|error| Problem::from(&error))?
+            found.map_err(|error| Problem::from(&*error))?
         }
         // No integer of a database.
         Err(_) => None,

@@ -64,9 +64,8 @@ struct VectorLayer<'a> {
 pub fn tilejson(request: &HttpRequest, state: &State, name: &str) -> Result<HttpResponse, Problem> {
     let served = state.engine.lookup(name.strip_suffix(".json").unwrap_or(name))?;
     let base = base_url(request, &state.settings);
-    let asked = served.given(request.query_string())?;
-    let given = asked.as_ref().map(|asked| asked.query()).unwrap_or_default();
-    let mut response = HttpResponse::Ok().json(describe(&served, &base.url, given));
+    let given = served.given(request.query_string())?;
+    let mut response = HttpResponse::Ok().json(describe(&served, &base.url, &given));
     let headers = response.headers_mut();
     if base.from_request {
         // A shared cache must not hand one client's idea of the host name to another.

@@ -82,6 +82,7 @@ pub struct PoolSample {
 pub struct Metrics {
     registry: Registry,
     request_seconds: Vec<Histogram>,
+    feature_seconds: Vec<Histogram>,
     pub tile_bytes: Histogram,
     pub cache_hits: IntCounter,
     pub cache_misses: IntCounter,
@@ -119,6 +120,12 @@ impl Metrics {
             LATENCY_BUCKETS,
             &["outcome"],
         )?;
+        let feature_seconds = declare.histogram_vec(
+            "tesela_feature_request_seconds",
+            "Time to answer a request for a feature's details, by outcome.",
+            LATENCY_BUCKETS,
+            &["outcome"],
+        )?;
         declare.build_info()?;
         let query_errors = declare.counter_vec(
             "tesela_database_errors_total",
@@ -133,6 +140,10 @@ impl Metrics {
             request_seconds: Outcome::ALL
                 .iter()
                 .map(|outcome| request_seconds.with_label_values(&[outcome.label()]))
+                .collect(),
+            feature_seconds: Outcome::ALL
+                .iter()
+                .map(|outcome| feature_seconds.with_label_values(&[outcome.label()]))
                 .collect(),
             tile_bytes: declare.histogram(
                 "tesela_tile_bytes",
@@ -210,6 +221,11 @@ impl Metrics {
     /// Counts a request for a tile and the time that it took.
     pub fn observe_request(&self, outcome: Outcome, elapsed: Duration) {
         self.request_seconds[outcome as usize].observe(elapsed.as_secs_f64());
+    }
+
+    /// Counts a request for a feature's details and the time that it took.
+    pub fn observe_feature(&self, outcome: Outcome, elapsed: Duration) {
+        self.feature_seconds[outcome as usize].observe(elapsed.as_secs_f64());
     }
 
     /// Counts a failed fetch. `kind` is one of a handful of constants.

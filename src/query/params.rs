@@ -45,12 +45,13 @@ impl Params {
         self.0.iter().map(|param| param.default.clone()).collect()
     }
 
-    /// The values that a request gives, in the order of [`iter`](Self::iter).
+    /// The values that a request gives, in the order of [`iter`](Self::iter). It `may_lack` required
+    /// ones.
     ///
     /// # Errors
     /// The first value that can't be used, or is missing.
-    pub fn given(&self, pairs: &Pairs<'_>) -> Result<Vec<Value>, ParamError> {
-        self.0.iter().map(|param| param.given(pairs)).collect()
+    pub fn given(&self, pairs: &Pairs<'_>, may_lack: bool) -> Result<Vec<Value>, ParamError> {
+        self.0.iter().map(|param| param.given(pairs, may_lack)).collect()
     }
 
     /// The canonical text of values; no two lists of values have the same.

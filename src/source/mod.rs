@@ -105,8 +105,8 @@ pub trait TileSink: Send {
     fn feature(&mut self, index: usize, feature: &dyn Feature);
 
     /// That layer, finished by the source: an uncompressed MVT `Tile` message that holds only it,
-    /// or nothing. No features of the layer come besides. `tag` is another one whenever the message
-    /// is, where the source has such.
+    /// or nothing. It comes once, and no features of the layer come besides. `tag` is another one
+    /// whenever the message is, where the source has such.
     fn encoded(&mut self, index: usize, layer: &[u8], tag: Option<&[u8]>);
 
     /// Not all of that layer's rows were sent.

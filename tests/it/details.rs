@@ -188,6 +188,94 @@ table = "cities"
     assert_eq!(bad.status, 400);
 }
 
+/// What the deepest tiles show is what is told of.
+#[test]
+fn the_source_of_the_deepest_zoom_is_asked() {
+    let database = Database::new();
+    database.execute(
+        "CREATE TABLE a (id int PRIMARY KEY, name text, geom geometry(Point, 3857));
+         CREATE TABLE b (LIKE a INCLUDING ALL);
+         INSERT INTO a VALUES (1, 'of a', 'SRID=3857;POINT(1 1)');
+         INSERT INTO b VALUES (1, 'of b', 'SRID=3857;POINT(1 1)')",
+    );
+    let server = serve(
+        &database,
+        "[layers.l]\ntable = \"a\"\nmax_zoom = 14\ndetails = [\"name\"]\n\
+         [[layers.l.zooms]]\nzooms = [10, 14]\ntable = \"b\"\n\
+         [layers.tiles]\nsql = \"SELECT * FROM b WHERE geom && {tile_bbox}\"\nid = \"id\"\n\
+         details = [\"name\"]\n",
+    );
+    for layer in ["l", "tiles"] {
+        let name =
+            get(&server, &format!("/{layer}/features/1")).json()["properties"]["name"].clone();
+        assert_eq!(name, "of b", "{layer}");
+    }
+}
+
+#[test]
+fn another_answer_has_another_version() {
+    let database = Database::new();
+    database.execute(PLACES);
+    let version = |more: &str| {
+        let layer = format!("[layers.p]\ntable = \"places\"\ndata_version = \"1\"\n{more}");
+        let json = serve(&database, &layer).get("/p").json();
+        json["tiles"][0].as_str().unwrap().to_owned()
+    };
+    let all = [
+        version(""),
+        version("details = [\"name\"]\n"),
+        version("details = [\"kind\"]\n"),
+        version("allow_filter = [\"name\"]\n"),
+    ];
+    let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+    assert_eq!(distinct.len(), all.len(), "{all:?}");
+    assert_eq!(version("details = [\"name\"]\n"), all[1]);
+}
+
+#[test]
+fn a_geometry_that_can_not_be_told_is_null_and_the_rest_is_told() {
+    let database = Database::new();
+    database.execute(
+        "CREATE TABLE odd (id int PRIMARY KEY, name text, geom geometry(Geometry, 32633));
+         INSERT INTO odd VALUES
+         (1, 'far', ST_SetSRID(ST_Point(1e30, 1e30), 32633)),
+         (2, 'tin', ST_SetSRID('TIN(((0 0 0,0 0 1,0 1 0,0 0 0)))'::geometry, 32633)),
+         (3, 'large', ST_SetSRID((SELECT ST_MakeLine(ST_Point(500000 + n * random(), n))
+           FROM generate_series(1, 100000) n), 32633)),
+         (4, 'plain', ST_SetSRID(ST_Point(500000, 0), 32633))",
+    );
+    let server =
+        serve(&database, "[layers.odd]\ntable = \"odd\"\ndetails = [\"name\", \"geom\"]\n");
+    for (id, name) in [(1, "far"), (2, "tin"), (3, "large"), (4, "plain")] {
+        let feature = get(&server, &format!("/odd/features/{id}")).json();
+        assert_eq!(feature["properties"]["name"], name);
+        assert_eq!(feature["geometry"].is_null(), id != 4, "{name}: {}", feature["geometry"]);
+    }
+}
+
+#[test]
+fn who_asks_for_a_feature_at_the_same_time_shares_its_reading() {
+    let database = Database::new();
+    database.execute(PLACES);
+    let server = serve(
+        &database,
+        "[layers.slow]\nid = \"id\"\nsrid = 3857\ndetails = [\"name\"]\n\
+         sql = \"SELECT p.*, pg_sleep(0.5) FROM places p WHERE geom && {bbox}\"\n",
+    );
+    let ask = || assert_eq!(get(&server, "/slow/features/1").status, 200);
+    let started = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        (0..20).for_each(|_| drop(scope.spawn(ask)));
+    });
+    println!("twenty at once: {:?}", started.elapsed());
+    let calls = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(0.5)%' \
+                 AND pid <> pg_backend_pid()";
+    let connections: i64 = database.client().query_one(calls, &[]).unwrap().get(0);
+    // Another might have begun once the first was over.
+    assert!(connections <= 2, "{connections} connections have read it");
+    assert!(server.metric("tesela_feature_request_seconds_count{outcome=\"miss\"}") >= 20.0);
+}
+
 #[test]
 fn details_that_can_not_be_are_refused() {
     let database = Database::new();

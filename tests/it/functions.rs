@@ -49,7 +49,7 @@ const ZXY: &str = "z int, x int, y int";
 fn functions_that_are_meant_as_tiles_are_found_and_others_are_not() {
     let database = with_functions(&[
         function("tiles", ZXY, "bytea", TILE),
-        function("tiles8", "zoom bigint, x int, y smallint", "bytea", "SELECT ''::bytea"),
+        function("tiles8", "zoom smallint, x int, y bigint", "bytea", "SELECT ''::bytea"),
         function("tagged", ZXY, "TABLE(mvt bytea, key text)", &format!("SELECT ({TILE}), 'a'")),
         function("cities_of", ZXY, "SETOF cities", ROWS),
         function("columns", ZXY, "TABLE(id int, shape geometry)", "SELECT id, geom FROM cities"),
@@ -287,6 +287,54 @@ fn a_second_column_of_text_is_the_entity_tag() {
     assert_eq!(same.status, 304);
     database.execute("UPDATE state SET tag = 'two'");
     assert_ne!(etag(), first);
+}
+
+#[test]
+fn tags_stand_for_a_tile_only_where_each_row_has_one() {
+    let database = with_functions(&[
+        "CREATE TABLE parts (n int, tag text); INSERT INTO parts VALUES (1, 'a'), (2, 'bc')"
+            .to_owned(),
+        function(
+            "tagged",
+            ZXY,
+            "TABLE(mvt bytea, hash text)",
+            "SELECT ST_AsMVT(t, 'f' || n, 4096, 'geom'), max(tag) FROM (SELECT n, tag,
+             ST_AsMVTGeom(ST_Point(n, 0, 3857), ST_TileEnvelope(0, 0, 0)) AS geom FROM parts) t
+             GROUP BY n ORDER BY n",
+        ),
+    ]);
+    let server = serve(&database, "[cache]\nmemory = \"0\"\n[layers.a]\nfunction = \"tagged\"\n");
+    let etag = || get(&server, "/a/0/0/0").header("etag").unwrap().to_owned();
+    let first = etag();
+    database.execute("UPDATE parts SET tag = CASE n WHEN 1 THEN 'ab' ELSE 'c' END");
+    let moved = etag();
+    assert_ne!(moved, first);
+    database.execute("UPDATE parts SET tag = NULL WHERE n = 2");
+    let without = etag();
+    assert_ne!(without, moved);
+    database.execute("UPDATE parts SET n = 3 WHERE n = 2");
+    assert_ne!(etag(), without, "the bytes decide");
+}
+
+/// What nobody wants isn't even called.
+#[test]
+fn only_functions_that_are_wanted_are_called() {
+    let database = with_functions(&[
+        "CREATE FUNCTION probe(z int, x int, y int) RETURNS TABLE(id int, geom geometry)
+         LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'called'; PERFORM pg_sleep(3); RETURN; END $$"
+            .to_owned(),
+        "CREATE FUNCTION other(p int, q int, r int) RETURNS TABLE(id int, geom geometry)
+         LANGUAGE plpgsql AS $$ BEGIN PERFORM 1 / 0; RETURN; END $$"
+            .to_owned(),
+    ]);
+    let started = std::time::Instant::now();
+    let server = serve(&database, "[layers.cities]\ntable = \"cities\"\n");
+    assert_eq!(get(&server, "/cities/0/0/0").status, 200);
+    assert!(!server.log().contains("can't call"), "{}", server.log());
+    println!("started in {:?}", started.elapsed());
+    let server = Server::publish(&database.url);
+    assert!(server.log().contains("probe"), "this one is published");
+    assert!(!server.log().contains("\"other\""), "and this one isn't: {}", server.log());
 }
 
 #[test]

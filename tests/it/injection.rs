@@ -243,9 +243,10 @@ fn names_in_the_settings_are_quoted() {
                 ),
             ),
         ] {
+            let details = if kind == "f" { String::new() } else { toml(name) };
             layers += &format!(
                 "[layers.{kind}{n}]\n{source}\nid = {}\ngeometry = {}\nproperties = [{name}]\n\
-                 details = [{name}]\nallow_filter = [{name}]\norder_by = {}\nlayer_name = {name}\n\
+                 details = [{details}]\nallow_filter = [{name}]\norder_by = {}\nlayer_name = {name}\n\
                  filter = {}\nattribution = {name}\ndata_version = {name}\n",
                 toml(&format!("id{name}")),
                 toml(&format!("g{name}")),

@@ -251,6 +251,60 @@ fn values_that_clients_make_up_take_no_more_than_their_part_of_the_cache() {
     assert!(server.metric("tesela_cache_evictions_total") > 100.0);
 }
 
+/// One connection, so that a statement of the one would be found for the other.
+#[test]
+fn equal_queries_with_other_parameters_do_not_disturb_each_other() {
+    let database = Database::new();
+    database.execute(POINTS);
+    let layer = |name: &str, params: &str| {
+        format!(
+            "[layers.{name}]\nid = \"id\"\nlayer_name = \"same\"\n\
+             sql = \"SELECT * FROM points WHERE geom && {{bbox}} AND year > {{q}}\"\n\
+             [layers.{name}.params]\n{params}\n"
+        )
+    };
+    let server = Server::configured(&format!(
+        "[databases.main]\nurl = \"{}\"\npool_max = 1\n{}{}{}",
+        database.url,
+        layer("int", "q = { type = \"int\", default = 2021 }"),
+        layer("float", "q = { type = \"float\", default = 2021.5 }"),
+        layer("more", "q = { type = \"int\", default = 2022 }\nr = { type = \"date\" }"),
+    ));
+    assert_eq!(server.get("/catalog").json()["disabled"], json!({}));
+    for _ in 0..2 {
+        assert_eq!(ids(&server, "/int/0/0/0"), [2, 3]);
+        assert_eq!(ids(&server, "/float/0/0/0"), [2, 3]);
+        assert_eq!(ids(&server, "/more/0/0/0"), [3]);
+        server.purge("{}");
+    }
+}
+
+#[test]
+fn tilejson_keeps_what_is_given_whatever_else_is_missing() {
+    let database = Database::new();
+    database.execute(POINTS);
+    let layer = |name: &str, kind: &str| {
+        format!(
+            "[layers.{name}]\nid = \"id\"\nallow_filter = [\"kind\"]\n\
+             sql = \"SELECT *, {{k}} AS k FROM points WHERE geom && {{bbox}}\"\n\
+             [layers.{name}.params]\nk = {{ type = \"{kind}\", default = {} }}\n\
+             need = {{ type = \"int\", required = true }}\n",
+            if kind == "int" { "7" } else { "\"7\"" }
+        )
+    };
+    let server = serve(&database, &(layer("a", "int") + &layer("b", "text")));
+    let url = |path: &str| server.get(path).json()["tiles"][0].as_str().unwrap().to_owned();
+    let filter = "filter=kind%20%3D%20%27a%27";
+    let given = url(&format!("/a?k=8&{filter}"));
+    assert!(given.ends_with(&format!("&k=8&{filter}")), "{given}");
+    assert!(url("/a?k=007").ends_with("&k=7"), "a default that is given stays");
+    assert!(url("/a,b?k=007").ends_with("&k=007"), "the members disagree on it");
+    for wrong in ["/a?k=x", "/a?filter=x%20%3D"] {
+        assert_eq!(get(&server, wrong).status, 400, "{wrong}");
+    }
+    assert_eq!(get(&server, "/a/0/0/0?k=8").status, 400, "a tile needs it");
+}
+
 #[test]
 fn mistakes_in_declarations_are_told_with_line_and_example() {
     for (params, what) in [

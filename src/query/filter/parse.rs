@@ -26,14 +26,14 @@ const MOST_TOKENS: usize = 2 * MOST_NODES;
 /// Operations in each other: what follows recurses, too.
 const MOST_LEVELS: usize = 32;
 
-/// Parentheses in each other.
-const MOST_PARENTHESES: usize = MOST_LEVELS / 2;
+/// Parentheses in each other: where a mistake is within them, each doubles what it takes to find it.
+const MOST_PARENTHESES: usize = 10;
 
 /// Arrays and objects in each other: each operation is one of both.
 const MOST_BRACKETS: usize = 2 * MOST_LEVELS;
 
 /// What the other limits allow needs less, unless it is all parentheses.
-const MOST_CALLS: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
+const MOST_CALLS: NonZeroUsize = NonZeroUsize::new(40_000).unwrap();
 
 pub(super) fn parse(text: &str, language: Language) -> Result<Expr, FilterError> {
     if text.len() > MOST_BYTES {

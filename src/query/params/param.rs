@@ -80,16 +80,6 @@ pub struct Described<'a> {
     required: bool,
 }
 
-impl ParamError {
-    /// It has to be given and isn't.
-    pub fn is_missing(&self) -> bool {
-        self.got == NONE
-    }
-}
-
-/// What a request gives that gives none.
-const NONE: &str = "none";
-
 impl Param {
     /// The parameter that settings declare.
     ///
@@ -200,12 +190,12 @@ impl Param {
     }
 
     /// The value that a request gives; the default where it gives none.
-    pub(super) fn given(&self, pairs: &Pairs<'_>) -> Result<Value, ParamError> {
+    pub(super) fn given(&self, pairs: &Pairs<'_>, may_lack: bool) -> Result<Value, ParamError> {
         let given: Vec<&str> = pairs.values(&self.name).collect();
         let error =
             |got: String| ParamError { name: self.name.clone(), expected: self.expected(), got };
         let value = match given.as_slice() {
-            [] if self.required => return Err(error(NONE.into())),
+            [] if self.required && !may_lack => return Err(error("none".into())),
             [] => return Ok(self.default.clone()),
             all if self.is_list => self.list(all),
             [one] => self.kind.read(one),

@@ -9,7 +9,7 @@ fn params(toml: &str) -> Result<Params, (String, ParamMistake)> {
 
 fn given(params: &Params, query: &str) -> Result<Vec<Value>, String> {
     let pairs = Pairs::read(query, |name| params.position(name).is_some()).unwrap();
-    params.given(&pairs).map_err(|error| error.to_string())
+    params.given(&pairs, false).map_err(|error| error.to_string())
 }
 
 const YEAR: &str = "year = { type = \"int\", default = 2026, min = 1900, max = 2030 }";

@@ -36,15 +36,18 @@ pub(super) fn value<'a>(param: &Param, value: &'a Value) -> Parameter<'a> {
 
 impl ToSql for Value {
     fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Written {
-        match self {
-            Self::Null => return Ok(IsNull::Yes),
-            Self::Text(text) => return text.to_sql(kind, out),
-            Self::Int(number) => out.put_i64(*number),
-            Self::Float(number) => out.put_f64(*number),
-            Self::Bool(value) => out.put_u8(u8::from(*value)),
-            Self::Date(days) => out.put_i32(days.saturating_sub(EPOCH_DAYS)),
-            Self::Timestamp(micros) => out.put_i64(micros.saturating_sub(EPOCH_MICROS)),
-            Self::List(items) => return items.to_sql(kind, out),
+        match (self, kind) {
+            (Self::Null, _) => return Ok(IsNull::Yes),
+            (Self::List(items), _) => return items.to_sql(kind, out),
+            (Self::Text(text), &Type::TEXT) => return text.to_sql(kind, out),
+            (Self::Int(number), &Type::INT8) => out.put_i64(*number),
+            (Self::Float(number), &Type::FLOAT8) => out.put_f64(*number),
+            (Self::Bool(value), &Type::BOOL) => out.put_u8(u8::from(*value)),
+            (Self::Date(days), &Type::DATE) => out.put_i32(days.saturating_sub(EPOCH_DAYS)),
+            (Self::Timestamp(micros), &Type::TIMESTAMPTZ) => {
+                out.put_i64(micros.saturating_sub(EPOCH_MICROS));
+            }
+            _ => return Err(format!("{self:?} is no {kind}").into()),
         }
         Ok(IsNull::No)
     }
@@ -59,15 +62,16 @@ impl ToSql for Value {
 
 impl ToSql for Literal {
     fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Written {
-        match self {
-            Self::Text(text) => return text.to_sql(kind, out),
-            Self::Number(number) if *kind == Type::INT8 => out.put_i64(*number as i64),
-            Self::Number(number) if *kind == Type::TEXT => {
-                out.put_slice(decimal(*number).as_bytes())
+        match (self, kind) {
+            (Self::Text(text), &Type::TEXT) => return text.to_sql(kind, out),
+            (Self::Number(number), &Type::INT8) => out.put_i64(*number as i64),
+            (Self::Number(number), &Type::TEXT) => out.put_slice(decimal(*number).as_bytes()),
+            (Self::Number(number), &Type::FLOAT8) => out.put_f64(*number),
+            (Self::Bool(value), &Type::BOOL) => out.put_u8(u8::from(*value)),
+            (Self::Time(micros), &Type::TIMESTAMPTZ) => {
+                out.put_i64(micros.saturating_sub(EPOCH_MICROS));
             }
-            Self::Number(number) => out.put_f64(*number),
-            Self::Bool(value) => out.put_u8(u8::from(*value)),
-            Self::Time(micros) => out.put_i64(micros.saturating_sub(EPOCH_MICROS)),
+            _ => return Err(format!("{self:?} is no {kind}").into()),
         }
         Ok(IsNull::No)
     }

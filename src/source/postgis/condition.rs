@@ -76,25 +76,44 @@ impl Render<'_> {
             Condition::And(all) => self.joined(all, " AND ", "true"),
             Condition::Or(all) => self.joined(all, " OR ", "false"),
             Condition::Compare { property, comparison, value } => {
-                let equal = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
-                let operand = operand(self.columns, property, is_whole(value), equal);
-                let placeholder = self.placeholder(property, is_whole(value));
-                format!("({operand} {} {placeholder})", operator(*comparison))
+                let whole = is_whole(value);
+                let (operand, operator) =
+                    (operand(self.columns, property, whole), operator(*comparison));
+                let value = self.placeholder(property, whole);
+                let exact = format!("{operand} {operator} {value}");
+                match *comparison == Comparison::Equal {
+                    true => self.indexed(property, &format!("= {value}"), exact),
+                    false => format!("({exact})"),
+                }
             }
             Condition::In { property, values } => {
                 let whole = values.iter().all(is_whole);
                 let list: Vec<String> =
                     values.iter().map(|_| self.placeholder(property, whole)).collect();
-                let operand = operand(self.columns, property, whole, true);
-                format!("({operand} IN ({}))", list.join(", "))
+                let list = format!("IN ({})", list.join(", "));
+                let exact = format!("{} {list}", operand(self.columns, property, whole));
+                self.indexed(property, &list, exact)
             }
             Condition::Like { property, .. } => {
-                let operand = operand(self.columns, property, false, false);
+                let operand = operand(self.columns, property, false);
                 format!("({operand} LIKE {})", self.placeholder(property, false))
             }
             Condition::IsNull { property } => {
-                format!("({} IS NULL)", operand(self.columns, property, true, true))
+                format!("({} IS NULL)", operand(self.columns, property, true))
             }
+        }
+    }
+
+    /// An equality of texts by their bytes, said once more such that an index on the column can help:
+    /// whatever the column's collation, what it finds is no less.
+    fn indexed(&self, property: &str, equals: &str, exact: String) -> String {
+        let column = self.columns.iter().find(|column| column.name == property);
+        let is_text = |column: &Column| {
+            [Type::TEXT, Type::VARCHAR].iter().any(|kind| kind.oid() == column.base)
+        };
+        match column.is_some_and(is_text) {
+            true => format!("({} {equals} AND {exact})", quote(property)),
+            false => format!("({exact})"),
         }
     }
 
@@ -131,9 +150,8 @@ fn exactness(columns: &[Column], property: &str, whole: bool) -> Exactness {
     }
 }
 
-/// The column as it is compared. `equal`: by equality only, which finds the same texts in every
-/// usual collation, so that an index on the column can help.
-fn operand(columns: &[Column], property: &str, whole: bool, equal: bool) -> String {
+/// The column as it is compared.
+fn operand(columns: &[Column], property: &str, whole: bool) -> String {
     let name = quote(property);
     let Some(column) = columns.iter().find(|column| column.name == property) else {
         return "NULL".to_owned();
@@ -147,11 +165,7 @@ fn operand(columns: &[Column], property: &str, whole: bool, equal: bool) -> Stri
         (_, Kind::Time) => format!("CASE WHEN pg_catalog.isfinite({name}) THEN {name} END"),
         (ColumnKind::Bool, _) => name,
         (ColumnKind::Text | ColumnKind::Time, _) => {
-            let is_text = [Type::TEXT, Type::VARCHAR].iter().any(|kind| kind.oid() == column.base);
-            match is_text && equal {
-                true => name,
-                false => format!("{name}::pg_catalog.text COLLATE pg_catalog.\"C\""),
-            }
+            format!("{name}::pg_catalog.text COLLATE pg_catalog.\"C\"")
         }
     }
 }

@@ -27,6 +27,21 @@ struct Prepared {
     decoders: Vec<Decoder>,
 }
 
+/// A statement with the types of its parameters: the same text may be one of two layers that declare
+/// others.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Asked {
+    sql: Arc<str>,
+    types: Box<[u32]>,
+}
+
+impl Asked {
+    fn new(sql: &Arc<str>, parameters: &[Parameter<'_>]) -> Self {
+        let types = parameters.iter().map(|(_, kind)| kind.oid()).collect();
+        Self { sql: sql.clone(), types }
+    }
+}
+
 fn decoders_of(columns: &[Column]) -> Vec<Decoder> {
     columns.iter().skip(2).map(|column| Decoder::of(column.type_())).collect()
 }
@@ -34,7 +49,7 @@ fn decoders_of(columns: &[Column]) -> Vec<Decoder> {
 pub(super) struct Connection {
     client: Client,
     tls: MakeRustlsConnect,
-    statements: Mutex<LruCache<Arc<str>, Arc<Prepared>>>,
+    statements: Mutex<LruCache<Asked, Arc<Prepared>>>,
     /// A statement was abandoned, so that the next borrower would wait for its end.
     pub(super) abandoned: bool,
 }
@@ -67,12 +82,13 @@ impl Connection {
         mut each: impl FnMut(Row, &[Decoder]),
     ) -> Result<(), Error> {
         let mut started = false;
-        let prepared = self.prepare(sql, parameters).await?;
+        let asked = Asked::new(sql, parameters);
+        let prepared = self.prepare(&asked, parameters).await?;
         let drained = self.drain(&prepared, parameters, &mut each, &mut started).await;
         match drained {
             Err(error) if is_stale_plan(&error) && !started => {
-                self.forget(sql, &prepared);
-                let prepared = self.prepare(sql, parameters).await?;
+                self.forget(&asked, &prepared);
+                let prepared = self.prepare(&asked, parameters).await?;
                 self.drain(&prepared, parameters, &mut each, &mut started).await
             }
             result => result,
@@ -114,25 +130,25 @@ impl Connection {
 
     async fn prepare(
         &self,
-        sql: &Arc<str>,
+        asked: &Asked,
         parameters: &[Parameter<'_>],
     ) -> Result<Arc<Prepared>, Error> {
-        if let Some(prepared) = self.statements.lock().get(sql) {
+        if let Some(prepared) = self.statements.lock().get(asked) {
             return Ok(prepared.clone());
         }
         let types: Vec<Type> = parameters.iter().map(|(_, kind)| kind.clone()).collect();
-        let statement = self.client.prepare_typed(sql, &types).await?;
+        let statement = self.client.prepare_typed(&asked.sql, &types).await?;
         let decoders = decoders_of(statement.columns());
         let prepared = Arc::new(Prepared { statement, decoders });
-        self.statements.lock().put(sql.clone(), prepared.clone());
+        self.statements.lock().put(asked.clone(), prepared.clone());
         Ok(prepared)
     }
 
     /// Drops a statement unless another layer of the same tile has already replaced it.
-    fn forget(&self, sql: &Arc<str>, stale: &Arc<Prepared>) {
+    fn forget(&self, asked: &Asked, stale: &Arc<Prepared>) {
         let mut statements = self.statements.lock();
-        if statements.peek(sql).is_some_and(|current| Arc::ptr_eq(current, stale)) {
-            statements.pop(sql);
+        if statements.peek(asked).is_some_and(|current| Arc::ptr_eq(current, stale)) {
+            statements.pop(asked);
         }
     }
 }

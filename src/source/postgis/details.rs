@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Number, Value as Json};
+use serde::Serialize;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
@@ -21,6 +21,10 @@ use crate::tile::{TileCoord, Value};
 /// Digits of degrees: a centimetre. (RFC 7946 section 11.2 finds six enough for most.)
 const DIGITS: u32 = 7;
 
+/// Bytes of a stored geometry up to which a feature has it: more is nothing for a click, and would
+/// take a hundred megabytes on its way.
+const MAX_GEOMETRY: u32 = 1 << 20;
+
 /// What is told of a feature.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Detail<'a> {
@@ -31,8 +35,9 @@ pub(super) enum Detail<'a> {
 /// How a layer's features are looked up.
 #[derive(Clone, Debug)]
 pub(super) struct Details {
-    /// Geometry and properties, in this order.
-    select: String,
+    /// The geometry, and the properties, each with a comma before it.
+    geometry: String,
+    properties: String,
     from: String,
     queried: bool,
     /// The id's column, quoted.
@@ -44,19 +49,20 @@ impl Details {
     /// `None` for a layer without ids. `from` is the table, or the query in parentheses.
     pub(super) fn new(shape: &Shape<'_>, from: &str, details: &[Detail<'_>]) -> Option<Self> {
         let mut geometry = "NULL".to_owned();
-        let (mut select, mut names) = (String::new(), Vec::new());
+        let (mut properties, mut names) = (String::new(), Vec::new());
         for detail in details {
             match detail {
                 Detail::Geometry => geometry = geojson(shape),
                 Detail::Column(column) => {
-                    select.push_str(", ");
-                    select.push_str(&value(column));
+                    properties.push_str(", ");
+                    properties.push_str(&value(column));
                     names.push(column.name.clone());
                 }
             }
         }
         Some(Self {
-            select: format!("{geometry}::pg_catalog.text{select}"),
+            geometry: format!("({geometry})::pg_catalog.text"),
+            properties,
             from: from.to_owned(),
             queried: shape.queried,
             id: quote(shape.id?),
@@ -74,16 +80,19 @@ impl Details {
         const FAR: f64 = 1e8;
         let everywhere = Filter::Envelope([-FAR, -FAR, FAR, FAR]);
         let tile = TileCoord::new(request.zoom, 0, 0);
-        let tile = tile.map(|tile| TileValues::new(tile, &everywhere, system.world()));
+        let tile =
+            tile.map(|tile| TileValues::new(tile, &everywhere, system.world()).of_the_world());
         let values = Values::with(everywhere, given);
         Values { tile: tile.unwrap_or_default(), ..values }
     }
 
-    /// The query, and its parameters' values.
+    /// The query, and its parameters' values; perhaps without the geometry, which may be one that can't
+    /// be transformed.
     pub(super) fn query<'a>(
         &self,
         values: &'a Values<'_>,
         id: &'a i64,
+        with_geometry: bool,
     ) -> (Arc<str>, Vec<Parameter<'a>>) {
         let mut all = if self.queried { values.of_query() } else { Vec::new() };
         all.push((id, Type::INT8));
@@ -91,27 +100,32 @@ impl Details {
         let condition = values.given.sql(place + 1);
         let condition = condition.map(|sql| format!(" AND {sql}")).unwrap_or_default();
         all.extend(values.given.literals());
-        let Self { select, from, id, .. } = self;
-        let sql = format!("SELECT {select} FROM {from} WHERE {id} = ${place}{condition} LIMIT 1");
+        let Self { geometry, properties, from, id, .. } = self;
+        let geometry = if with_geometry { geometry } else { "NULL::pg_catalog.text" };
+        let sql = format!(
+            "SELECT {geometry}{properties} FROM {from} WHERE {id} = ${place}{condition} LIMIT 1"
+        );
         (sql.into(), all)
     }
 
-    /// A row as a feature.
+    /// A row as a feature. What is JSON already is passed on as it is.
     pub(super) fn feature(&self, id: i64, row: &Row) -> Vec<u8> {
-        let mut properties = Map::new();
+        let mut json = format!("{{\"type\":\"Feature\",\"id\":{id},\"geometry\":").into_bytes();
+        json.extend(raw(row, 0).unwrap_or(b"null"));
+        json.extend(b",\"properties\":{");
         for (index, name) in self.names.iter().enumerate() {
-            let kind = row.columns()[index + 1].type_();
-            let value = raw(row, index + 1).map_or(Json::Null, |bytes| json(kind, bytes));
-            properties.insert(name.clone(), value);
+            if index > 0 {
+                json.push(b',');
+            }
+            write_json(name, &mut json);
+            json.push(b':');
+            match raw(row, index + 1) {
+                Some(bytes) => write_value(row.columns()[index + 1].type_(), bytes, &mut json),
+                None => json.extend(b"null"),
+            }
         }
-        let geometry = raw(row, 0).and_then(|text| serde_json::from_slice(text).ok());
-        let feature = serde_json::json!({
-            "type": "Feature",
-            "id": id,
-            "geometry": geometry.unwrap_or(Json::Null),
-            "properties": properties,
-        });
-        feature.to_string().into_bytes()
+        json.extend(b"}}");
+        json
     }
 }
 
@@ -121,7 +135,12 @@ fn geojson(shape: &Shape<'_>) -> String {
         true => shape.plain(),
         false => shape.to_degrees(&shape.plain()),
     };
-    format!("{}.ST_AsGeoJSON({degrees}, {DIGITS}, 0)", quote(shape.postgis))
+    format!(
+        "CASE WHEN pg_catalog.pg_column_size({}) <= {MAX_GEOMETRY} \
+         THEN {}.ST_AsGeoJSON({degrees}, {DIGITS}, 0) END",
+        quote(shape.geometry),
+        quote(shape.postgis),
+    )
 }
 
 /// Arrays as JSON, all else as in tiles.
@@ -132,24 +151,27 @@ fn value(column: &Column) -> String {
     }
 }
 
-fn json(kind: &Type, bytes: &[u8]) -> Json {
-    let text = match *kind {
-        Type::JSON => Some(bytes),
+fn write_value(kind: &Type, bytes: &[u8], json: &mut Vec<u8>) {
+    match *kind {
+        Type::JSON => return json.extend(bytes),
         // A version number comes first.
-        Type::JSONB => bytes.get(1..),
-        _ => None,
-    };
-    if let Some(text) = text {
-        return serde_json::from_slice(text).unwrap_or(Json::Null);
+        Type::JSONB => return json.extend(bytes.get(1..).unwrap_or(b"null")),
+        _ => {}
     }
-    let mut json = Json::Null;
-    Decoder::of(kind).decode(bytes, &mut |value| {
-        json = match value {
-            Value::Bool(value) => value.into(),
-            Value::Int(number) => number.into(),
-            Value::Double(number) => Number::from_f64(number).map_or(Json::Null, Json::Number),
-            Value::Text(text) => text.into(),
-        }
+    let before = json.len();
+    Decoder::of(kind).decode(bytes, &mut |value| match value {
+        Value::Bool(value) => write_json(&value, json),
+        Value::Int(number) => write_json(&number, json),
+        // Without a place in JSON, NaN and the infinities become null.
+        Value::Double(number) => write_json(&number, json),
+        Value::Text(text) => write_json(text, json),
     });
-    json
+    if json.len() == before {
+        json.extend(b"null");
+    }
+}
+
+fn write_json<T: Serialize + ?Sized>(value: &T, json: &mut Vec<u8>) {
+    // Writing to a Vec can't fail, and these values have no keys that are no texts.
+    let _ = serde_json::to_writer(json, value);
 }

@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_postgres::{Client, Error};
 
 use super::catalogue::{Found, postgis, relations};
-use super::functions::{Function, functions};
+use super::functions::{Function, WantedFunctions, functions};
 use super::inventory::{Inventory, Relation, SpatialTable};
 use super::look::{Look, Sample};
 use super::sql::quote;
@@ -47,7 +47,7 @@ pub(super) async fn catalogued(
 /// Completes the catalogues' answer with what rows say. Also returns whether all looks have
 /// ended; if not, the connection is busy with one.
 pub(super) async fn look(client: &Client, catalogued: Catalogued) -> (Inventory, bool) {
-    let Catalogued { postgis_schema, postgis_version, mut found, mut functions } = catalogued;
+    let Catalogued { postgis_schema, postgis_version, mut found, functions } = catalogued;
     let look = Look { client, postgis: quote(&postgis_schema) };
     let mut inventory = Inventory { postgis_schema, postgis_version, ..Inventory::default() };
     let (srids, mut ended) = round(vec![0], |_| look.srids()).await;
@@ -58,7 +58,6 @@ pub(super) async fn look(client: &Client, catalogued: Catalogued) -> (Inventory,
         }
     }
     ended = sample_all(&look, &mut found, ended).await;
-    ended = sample_functions(&look, &mut functions, ended).await;
     inventory.functions = functions;
     if ended {
         let all = by_speed(&found, |_| true);
@@ -109,24 +108,36 @@ async fn sample_all(look: &Look<'_>, found: &mut [Found], usable: bool) -> bool 
     ended
 }
 
-/// Learns the SRIDs of functions' rows from the world's tile, where the functions don't declare
-/// them. One that gives none there needs `srid`.
-async fn sample_functions(look: &Look<'_>, functions: &mut [Function], usable: bool) -> bool {
-    let is_unknown = |index: &usize| functions[*index].unknown_srid().is_some();
-    let unknown: Vec<usize> = (0..functions.len()).filter(is_unknown).collect();
-    if !usable {
-        return false;
+/// Has the rows of functions described that are wanted, and learns the SRIDs of those that don't declare
+/// them from the world's tile. One that gives no row there needs `srid`. Returns whether all looks have
+/// ended.
+///
+/// # Errors
+/// The connection is gone.
+pub(super) async fn describe_functions(
+    client: &Client,
+    inventory: &mut Inventory,
+    wanted: &WantedFunctions,
+) -> Result<bool, Error> {
+    let places = wanted.places(inventory);
+    for place in places.keys() {
+        inventory.functions[*place].describe(client, &inventory.postgis_schema).await?;
     }
-    let sample = |index: usize| {
-        let from = functions[index].unknown_srid();
+    let look = Look { client, postgis: quote(&inventory.postgis_schema) };
+    let functions = &mut inventory.functions;
+    let unknown = places.into_iter().filter(|(_, wants_srid)| *wants_srid).map(|(place, _)| place);
+    let unknown = unknown.filter(|place| functions[*place].unknown_srid().is_some()).collect();
+    let sample = |place: usize| {
+        let from = functions[place].unknown_srid();
+        let look = &look;
         async move {
             let (from, geometry) = from.unwrap_or_default();
             look.sample_of(&from, &geometry).await
         }
     };
     let (samples, ended) = round(unknown, sample).await;
-    for (index, sample) in samples {
-        let function = &mut functions[index];
+    for (place, sample) in samples {
+        let function = &mut functions[place];
         match (sample, function.table()) {
             (Ok(sample), Some(table)) => {
                 table.geometry.sampled = true;
@@ -139,7 +150,7 @@ async fn sample_functions(look: &Look<'_>, functions: &mut [Function], usable: b
             (Ok(_), None) => {}
         }
     }
-    ended
+    Ok(ended)
 }
 
 fn apply(sample: Sample, table: &mut SpatialTable) {

@@ -1,9 +1,12 @@
 //! Functions that give finished tiles.
 
+use std::borrow::Cow;
 use std::io::Read;
 use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Error, Row};
 
@@ -20,7 +23,10 @@ use crate::source::LayerRequest;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Bytes of a tile, uncompressed, beyond which it is taken for a mistake.
-const MAX_TILE: u64 = 256 << 20;
+const MAX_TILE: u64 = 64 << 20;
+
+/// Bytes from which unpacking takes longer than moving the runtime's other tasks away.
+const HEAVY: usize = 65_536;
 
 /// A function whose tiles are passed on.
 #[derive(Debug)]
@@ -68,30 +74,51 @@ impl FunctionLayer {
         if self.takes_params {
             values.push((&request.arguments.json, Type::TEXT));
         }
-        let mut result = Ok(());
-        let each = |row: Row, _: &[Decoder]| {
-            let Some(bytes) = raw(&row, 0).filter(|bytes| !bytes.is_empty()) else { return };
-            let tag = if self.has_tag { raw(&row, 1) } else { None };
-            match uncompressed(bytes).and_then(|tile| is_tile(&tile).map(|()| tile)) {
-                Ok(tile) => sink.encoded(index, &tile, tag),
-                Err(reason) => result = Err(format!("{} gives no tile: {reason}", self.sql)),
-            }
+        let mut rows = Vec::new();
+        connection.rows(&self.sql, &values, |row: Row, _: &[Decoder]| rows.push(row)).await?;
+        let size: usize = rows.iter().filter_map(|row| raw(row, 0)).map(<[u8]>::len).sum();
+        let is_movable = Handle::try_current()
+            .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
+        let joined = match size > HEAVY && is_movable {
+            true => block_in_place(|| self.joined(&rows)),
+            false => self.joined(&rows),
         };
-        connection.rows(&self.sql, &values, each).await?;
-        Ok(result)
+        Ok(joined
+            .map(|(tile, tag)| sink.encoded(index, &tile, tag.as_deref()))
+            .map_err(|reason| format!("{} gives no tile: {reason}", self.sql)))
+    }
+
+    /// The rows' tiles as one, and the tags that stand for it if each row has one.
+    fn joined(&self, rows: &[Row]) -> Result<(Vec<u8>, Option<Vec<u8>>), String> {
+        let (mut tile, mut tags) = (Vec::new(), self.has_tag.then(Vec::new));
+        for row in rows {
+            let Some(bytes) = raw(row, 0).filter(|bytes| !bytes.is_empty()) else { continue };
+            let part = uncompressed(bytes, MAX_TILE.saturating_sub(tile.len() as u64))?;
+            is_tile(&part)?;
+            tile.extend_from_slice(&part);
+            let tag = if self.has_tag { raw(row, 1) } else { None };
+            tags = tags.zip(tag).map(|(mut tags, tag)| {
+                tags.extend(tag.len().to_le_bytes());
+                tags.extend_from_slice(tag);
+                tags
+            });
+        }
+        Ok((tile, tags))
     }
 }
 
-fn uncompressed(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, String> {
-    if !bytes.starts_with(&GZIP) {
-        return Ok(bytes.into());
+/// At most so many bytes.
+fn uncompressed(bytes: &[u8], most: u64) -> Result<Cow<'_, [u8]>, String> {
+    let mut tile = Cow::Borrowed(bytes);
+    if bytes.starts_with(&GZIP) {
+        let mut unpacked = Vec::new();
+        let read = MultiGzDecoder::new(bytes).take(most + 1).read_to_end(&mut unpacked);
+        read.map_err(|error| format!("its gzip can't be read: {error}"))?;
+        tile = Cow::Owned(unpacked);
     }
-    let mut tile = Vec::new();
-    let read = MultiGzDecoder::new(bytes).take(MAX_TILE + 1).read_to_end(&mut tile);
-    match read {
-        Ok(_) if tile.len() as u64 > MAX_TILE => Err("it is too large, uncompressed".to_owned()),
-        Ok(_) => Ok(tile.into()),
-        Err(error) => Err(format!("its gzip can't be read: {error}")),
+    match tile.len() as u64 > most {
+        true => Err(format!("it has more than {MAX_TILE} bytes, uncompressed")),
+        false => Ok(tile),
     }
 }
 
@@ -143,8 +170,9 @@ mod tests {
     fn gzip_is_recognised_and_must_be_whole() {
         let tile = [0x1a, 1, 9];
         let gzip = crate::tile::compress::gzip(&tile);
-        assert_eq!(&*uncompressed(&gzip).unwrap(), &tile);
-        assert_eq!(&*uncompressed(&tile).unwrap(), &tile);
-        assert!(uncompressed(&gzip[..gzip.len() - 1]).is_err());
+        assert_eq!(&*uncompressed(&gzip, 3).unwrap(), &tile);
+        assert_eq!(&*uncompressed(&tile, 3).unwrap(), &tile);
+        assert!(uncompressed(&gzip[..gzip.len() - 1], 3).is_err());
+        assert!(uncompressed(&gzip, 2).is_err() && uncompressed(&tile, 2).is_err());
     }
 }

@@ -1,8 +1,11 @@
 //! Functions of a tile: what the catalogues know of them.
 
+use std::collections::BTreeMap;
+
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, Row};
 
+use super::Publish;
 use super::inventory::{Inventory, SpatialTable};
 use super::mismatch::Mismatch;
 use super::names::{closest, list, parse_table_name};
@@ -33,8 +36,8 @@ pub struct Function {
 pub(super) enum Returns {
     /// Finished tiles, each perhaps with a text that is another one whenever the tile is.
     Tile { tagged: bool },
-    /// Rows with a geometry, or why they can't be used.
-    Rows(Box<Result<Query, Mismatch>>),
+    /// Rows with a geometry, or why they can't be used; `None` until somebody wants them.
+    Rows(Option<Box<Result<Query, Mismatch>>>),
 }
 
 /// `$1`: PostGIS' schema, `$2`: the schemas to look in, NULL for all.
@@ -70,8 +73,9 @@ CROSS JOIN LATERAL (
 ) output
 WHERE p.prokind = 'f' AND p.provariadic = 0
   AND p.pronargs >= 3 AND p.pronargs - p.pronargdefaults <= 4
-  AND p.proargtypes[0] IN (20, 21, 23) AND p.proargtypes[1] IN (20, 21, 23)
-  AND p.proargtypes[2] IN (20, 21, 23)
+  -- bigint, smallint, integer: from zoom 16 on, columns and rows are too large for a smallint.
+  AND p.proargtypes[0] IN (20, 21, 23)
+  AND p.proargtypes[1] IN (20, 23) AND p.proargtypes[2] IN (20, 23)
   AND (p.proargmodes IS NULL OR 'b' <> ALL (p.proargmodes))
   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
   AND ($2::pg_catalog.text[] IS NULL OR n.nspname::pg_catalog.text = ANY ($2))
@@ -92,14 +96,10 @@ pub(super) async fn functions(
 ) -> Result<Vec<Function>, Error> {
     let rows =
         client.query_typed(QUERY, &[(&postgis, Type::TEXT), (&schemas, Type::TEXT_ARRAY)]).await?;
-    let mut functions = Vec::new();
-    for row in &rows {
-        functions.extend(function(client, postgis, row).await?);
-    }
-    Ok(functions)
+    rows.iter().filter_map(|row| function(row).transpose()).collect()
 }
 
-async fn function(client: &Client, postgis: &str, row: &Row) -> Result<Option<Function>, Error> {
+fn function(row: &Row) -> Result<Option<Function>, Error> {
     let (schema, name): (String, String) = (row.try_get(0)?, row.try_get(1)?);
     let arguments: Vec<i64> = row.try_get(3)?;
     let names: Option<Vec<String>> = row.try_get(4)?;
@@ -126,12 +126,7 @@ async fn function(client: &Client, postgis: &str, row: &Row) -> Result<Option<Fu
         [Some(Type::BYTEA)] => Returns::Tile { tagged: false },
         [Some(Type::BYTEA), Some(Type::TEXT | Type::VARCHAR)] => Returns::Tile { tagged: true },
         // One row may be anything: a box, say.
-        _ if is_spatial && is_set => {
-            let template = Template::of_function(&schema, &name, &types, params);
-            let none = (None, &Params::default());
-            let rows = template_described(client, postgis, &name, template, none).await?;
-            Returns::Rows(Box::new(rows))
-        }
+        _ if is_spatial && is_set => Returns::Rows(None),
         _ => return Ok(None),
     };
     let is_named = names.is_some_and(|names| {
@@ -166,10 +161,25 @@ impl Function {
         types.map(|name| usual(name.trim_start_matches("pg_catalog."))).collect()
     }
 
+    /// Has the database describe the rows. No row is asked for.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub(super) async fn describe(&mut self, client: &Client, postgis: &str) -> Result<(), Error> {
+        let Self { schema, name, types, params, returns, .. } = self;
+        if let Returns::Rows(rows) = returns {
+            let template = Template::of_function(schema, name, types, *params);
+            let none = (None, &Params::default());
+            let described = template_described(client, postgis, name, template, none).await?;
+            *rows = Some(Box::new(described));
+        }
+        Ok(())
+    }
+
     /// A call of it for the world, and its geometry, if that has to be looked at to learn the SRID.
     pub(super) fn unknown_srid(&self) -> Option<(String, String)> {
-        let query = self.rows()?.as_ref().ok()?;
-        let [table] = query.tables.as_slice() else { return None };
+        let Returns::Rows(Some(rows)) = &self.returns else { return None };
+        let [table] = rows.as_ref().as_ref().ok()?.tables.as_slice() else { return None };
         let json = self.params.map(|kind| format!(", '{{}}'::{kind}")).unwrap_or_default();
         let [z, x, y] = &self.types;
         let name = qualify(&self.schema, &self.name);
@@ -179,16 +189,20 @@ impl Function {
 
     /// Its columns, if one of them is a geometry.
     pub(super) fn table(&mut self) -> Option<&mut SpatialTable> {
-        let Returns::Rows(rows) = &mut self.returns else { return None };
-        let query = rows.as_mut().as_mut().ok()?;
-        query.tables.first_mut()
+        let Returns::Rows(Some(rows)) = &mut self.returns else { return None };
+        rows.as_mut().as_mut().ok()?.tables.first_mut()
     }
 
-    /// Its rows; `None` if it gives finished tiles.
+    /// Whether it gives finished tiles, and not rows.
+    pub fn gives_tiles(&self) -> bool {
+        matches!(self.returns, Returns::Tile { .. })
+    }
+
+    /// Its rows, as far as somebody wanted them.
     pub fn rows(&self) -> Option<&Result<Query, Mismatch>> {
         match &self.returns {
-            Returns::Tile { .. } => None,
-            Returns::Rows(rows) => Some(rows),
+            Returns::Rows(Some(rows)) => Some(rows),
+            Returns::Rows(None) | Returns::Tile { .. } => None,
         }
     }
 }
@@ -202,6 +216,37 @@ fn usual(name: &str) -> &str {
     }
 }
 
+/// Which functions are wanted: only those are ever called.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WantedFunctions {
+    /// As layers name them, with their SRID if they say it.
+    pub named: Vec<(String, Option<i32>)>,
+    pub publish: Option<Publish>,
+}
+
+impl WantedFunctions {
+    /// The places of the functions whose rows are wanted, each with whether their SRID is.
+    pub(super) fn places(&self, inventory: &Inventory) -> BTreeMap<usize, bool> {
+        let mut places = BTreeMap::new();
+        for (place, function) in inventory.functions.iter().enumerate() {
+            let is_published = self.publish.as_ref().is_some_and(|publish| {
+                publish.schemas.as_ref().is_none_or(|list| list.contains(&function.schema))
+            });
+            if is_published && function.is_named {
+                places.insert(place, true);
+            }
+        }
+        for (name, srid) in &self.named {
+            // What can't be found is told where the layer is made.
+            if let Ok(place) = inventory.function_place(name) {
+                *places.entry(place).or_default() |= srid.is_none();
+            }
+        }
+        places.retain(|place, _| !inventory.functions[*place].gives_tiles());
+        places
+    }
+}
+
 impl Inventory {
     /// The function that a setting means: a name, perhaps with its schema, perhaps with the types
     /// of its arguments in parentheses.
@@ -209,6 +254,14 @@ impl Inventory {
     /// # Errors
     /// There is none, or more than one; the text says what to do.
     pub fn find_function(&self, text: &str) -> Result<&Function, Mismatch> {
+        self.function_place(text).map(|place| &self.functions[place])
+    }
+
+    /// Its place among all.
+    ///
+    /// # Errors
+    /// As [`find_function`](Self::find_function).
+    fn function_place(&self, text: &str) -> Result<usize, Mismatch> {
         let (name, types) = match text.trim().strip_suffix(')').and_then(|t| t.rsplit_once('(')) {
             Some((name, types)) => (
                 name,
@@ -222,7 +275,7 @@ impl Inventory {
             [schema, name] => (Some(schema), name),
             _ => return Err(Mismatch::MalformedName { name: text.to_owned() }),
         };
-        let is_meant = |function: &&Function| {
+        let is_meant = |function: &Function| {
             function.name == *name
                 && schema.is_none_or(|schema| function.schema == *schema)
                 && types.as_ref().is_none_or(|types| {
@@ -230,12 +283,14 @@ impl Inventory {
                     types.eq(function.arguments())
                 })
         };
-        let found: Vec<&Function> = self.functions.iter().filter(is_meant).collect();
+        let places = 0..self.functions.len();
+        let found: Vec<usize> = places.filter(|place| is_meant(&self.functions[*place])).collect();
         match found.as_slice() {
-            [only] => Ok(only),
+            [only] => Ok(*only),
             [] => Err(self.no_function(text, name)),
             several => {
-                let choices: Vec<String> = several.iter().map(|one| one.signature()).collect();
+                let choices: Vec<String> =
+                    several.iter().map(|place| self.functions[*place].signature()).collect();
                 let choices = list(choices.iter().map(String::as_str));
                 Err(Mismatch::AmbiguousFunction { function: text.to_owned(), choices })
             }
@@ -247,7 +302,7 @@ impl Inventory {
         let suggestion = match closest(names, name).filter(|near| *near != name) {
             Some(near) => format!("did you mean `{near}`?"),
             None => {
-                "it has to take (z integer, x integer, y integer) and perhaps a json, give bytea \
+                "it has to take (z integer, x integer, y integer), or bigint, and perhaps a json, give bytea \
                      or a set of rows with a geometry, and be granted to this role"
                     .to_owned()
             }

@@ -40,7 +40,7 @@ mod url;
 mod values;
 
 pub use function::FunctionLayer;
-pub use functions::Function;
+pub use functions::{Function, WantedFunctions};
 pub use inventory::{Column, ColumnKind, GeometryColumn, Inventory, Relation, SpatialTable};
 pub use mismatch::Mismatch;
 pub use names::{of_query, parse_table_name};
@@ -155,7 +155,7 @@ impl PostgisSource {
         Ok(inventory)
     }
 
-    /// Adds to an inventory what the layers' own queries give.
+    /// Adds to an inventory what the layers' own queries and functions give.
     ///
     /// # Errors
     /// The database can't be reached.
@@ -163,7 +163,9 @@ impl PostgisSource {
         &self,
         inventory: &mut Inventory,
         queries: &[QuerySettings],
+        functions: &WantedFunctions,
     ) -> Result<(), SourceError> {
+        self.describe_functions(inventory, functions).await?;
         let postgis = &inventory.postgis_schema;
         let mut all = Vec::with_capacity(queries.len());
         for some in queries.chunks(AT_ONCE) {
@@ -172,6 +174,29 @@ impl PostgisSource {
         }
         let layers = queries.iter().map(|query| query.layer.clone());
         inventory.queries.extend(layers.zip(all));
+        Ok(())
+    }
+
+    async fn describe_functions(
+        &self,
+        inventory: &mut Inventory,
+        wanted: &WantedFunctions,
+    ) -> Result<(), SourceError> {
+        if wanted.places(inventory).is_empty() {
+            return Ok(());
+        }
+        let connection = self.checkout().await?;
+        let describing = discover::describe_functions(connection.client(), inventory, wanted);
+        let described = timeout(PATIENCE, describing).await.map_err(|_| self.too_late())?;
+        match described {
+            Ok(ended) if ended => connection.finish(&Ok(())),
+            Ok(_) => {}
+            Err(error) => {
+                let described = Err::<(), _>(error);
+                connection.finish(&described);
+                return described.map_err(|error| self.classify(&error));
+            }
+        }
         Ok(())
     }
 
@@ -290,15 +315,23 @@ impl PostgisSource {
         let Some(details) = &table.details else { return Ok(Ok(None)) };
         let given = table.given(request.arguments);
         let values = Details::values(&table.system, request, given);
-        let (sql, parameters) = details.query(&values, &request.id);
         let connection = self.pool.checkout(deadline).await?;
         let mut feature = None;
-        let each = |row: Row, _: &[Decoder]| feature = Some(details.feature(request.id, &row));
         let asked = async {
-            match request.arguments.filter {
-                Some(_) => connection.rows_once(&sql, &parameters, each).await,
-                None => connection.rows(&sql, &parameters, each).await,
+            for with_geometry in [true, false] {
+                let (sql, parameters) = details.query(&values, &request.id, with_geometry);
+                let each =
+                    |row: Row, _: &[Decoder]| feature = Some(details.feature(request.id, &row));
+                let asked = match request.arguments.filter {
+                    Some(_) => connection.rows_once(&sql, &parameters, each).await,
+                    None => connection.rows(&sql, &parameters, each).await,
+                };
+                match asked {
+                    Err(error) if with_geometry && error::is_transform_failure(&error) => {}
+                    asked => return asked,
+                }
             }
+            Ok(())
         };
         let asked = timeout_at(deadline.instant(), asked).await.map_err(|_| self.too_late())?;
         connection.finish(&asked);

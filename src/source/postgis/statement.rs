@@ -195,6 +195,17 @@ impl TileValues {
     }
 }
 
+impl TileValues {
+    /// The same with the whole world in place of the tile, but at its zoom.
+    pub(super) fn of_the_world(self) -> Self {
+        let world = TileCoord::new(0, 0, 0).map_or(self.bounds, |world| {
+            let (min, max) = (world.bounds().min(), world.bounds().max());
+            [min.x, min.y, max.x, max.y]
+        });
+        Self { bounds: world, ..self }
+    }
+}
+
 impl<'a> Values<'a> {
     /// Values with which queries are explained: a box that is one in every system.
     pub(super) fn of_example(given: Given<'a>) -> Self {

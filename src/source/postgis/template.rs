@@ -248,17 +248,34 @@ impl Scanner<'_> {
     }
 
     /// Only white space, comments and more semicolons.
-    fn is_blank_from(&self, at: usize) -> bool {
+    fn is_blank_from(&self, mut at: usize) -> bool {
+        loop {
+            at = self.blank_until(at);
+            match self.sql.as_bytes().get(at) {
+                None => return true,
+                Some(b';') => at += 1,
+                Some(_) => return false,
+            }
+        }
+    }
+
+    /// Where white space and comments end that begin at `at`.
+    fn blank_until(&self, at: usize) -> usize {
         let mut rest = Scanner { sql: self.sql, at, depth: 0, ordered: false };
         while let Some(byte) = rest.peek(0) {
             match (byte, rest.peek(1)) {
                 (b'-', Some(b'-')) => rest.line_comment(),
-                (b'/', Some(b'*')) if rest.comment(rest.at).is_ok() => {}
-                (b' ' | b'\t' | b'\r' | b'\n' | 0x0b | 0x0c | b';', _) => rest.at += 1,
-                _ => return false,
+                (b'/', Some(b'*')) => {
+                    let start = rest.at;
+                    if rest.comment(start).is_err() {
+                        return start;
+                    }
+                }
+                (b' ' | b'\t' | b'\r' | b'\n' | 0x0b | 0x0c, _) => rest.at += 1,
+                _ => break,
             }
         }
-        true
+        rest.at
     }
 
     /// A keyword, a name, or the prefix of a string.
@@ -268,7 +285,7 @@ impl Scanner<'_> {
         if self.peek(0) == Some(b'\'') && word.eq_ignore_ascii_case("e") {
             return self.string(start, true);
         }
-        let rest = self.sql[self.at..].trim_start();
+        let rest = &self.sql[self.blank_until(self.at)..];
         let by = rest.get(..2).is_some_and(|by| by.eq_ignore_ascii_case("by"));
         if self.depth == 0 && by && word.eq_ignore_ascii_case("order") {
             self.ordered = true;

@@ -146,3 +146,65 @@ async fn a_filter_selects_the_same_rows_in_sql_and_in_memory() {
     }
     assert!(some > 300 && none > 30, "{some} filters select something, {none} nothing");
 }
+
+/// The layer's own filter and a request's, in each kind of system, with either encoder, with limits, and
+/// with a row that can't be transformed: values are numbered differently in each.
+#[tokio::test]
+async fn two_filters_select_the_same_rows_in_every_system() {
+    let db = TestDatabase::new().await;
+    db.sql(
+        "CREATE TABLE base AS SELECT n AS id, n % 7 AS a, 't' || n % 5 AS b, n * 0.5::float8 AS c,
+           ST_Buffer(ST_SetSRID(ST_Point(12 + n % 20 * 0.2, 45 + n % 11 * 0.2), 4326), 0.05)
+           AS geom FROM generate_series(1, 300) n;
+         CREATE TABLE g4326 AS SELECT * FROM base;
+         CREATE TABLE g3857 AS SELECT id, a, b, c, ST_Transform(geom, 3857) AS geom FROM base;
+         CREATE TABLE g32633 AS SELECT id, a, b, c, ST_Transform(geom, 32633) AS geom FROM base;
+         INSERT INTO g32633 VALUES (999, 1, 't1', 1, ST_SetSRID(ST_Point(1e30, 1e30), 32633));
+         CREATE TABLE globe AS SELECT id, a, b, c, geom::geography AS geom FROM base;
+         CREATE INDEX ON g4326 USING gist (geom); CREATE INDEX ON g3857 USING gist (geom);
+         CREATE INDEX ON g32633 USING gist (geom); CREATE INDEX ON globe USING gist (geom); ANALYZE",
+    )
+    .await;
+    let source = db.source();
+    let expected = "SELECT id::int8 FROM base WHERE (a > 2 OR b = 't3') AND c BETWEEN 10.25 AND 100 \
+                    AND a <> 5";
+    let expected = db.ids(expected).await;
+    assert!(expected.len() > 50);
+    let own = "a > 2 OR b = 't3'";
+    let kind_of = |name: &str| matches!(name, "a" | "c").then_some(Kind::Number);
+    let asked = Filter::read("c BETWEEN 10.25 AND 100 AND a <> 5").unwrap();
+    let asked = asked.typed(&kind_of).unwrap();
+    let arguments = Arguments { filter: Some(asked), ..Arguments::default() };
+    for name in ["g4326", "g3857", "g32633", "globe"] {
+        for encoder in [Encoder::Rows, Encoder::Postgis] {
+            let settings = TableSettings {
+                id: Some("id".into()),
+                filter: Some(own.into()),
+                allow_filter: vec!["a".into(), "c".into()],
+                encoder,
+                ..table(name)
+            };
+            let layer = layer(&source, &settings).await;
+            for most in [None, Some(500), Some(20)] {
+                let level = Level { max_features: most, min_size: 0.1, ..Level::default() };
+                let spec = LayerSpec { levels: Levels::new(level, 25, Vec::new()), ..spec(64) };
+                for tile in [(0, 0, 0), (5, 17, 11), (8, 137, 90)] {
+                    let coord = TileCoord::new(tile.0, tile.1, tile.2).unwrap();
+                    let context = format!("{name} {encoder:?} {most:?} {tile:?}");
+                    let seen = try_fetch_with(&source, &[&layer], (coord, &spec), &arguments).await;
+                    let seen = seen.unwrap_or_else(|error| panic!("{context}: {error}"));
+                    let ids = seen.ids(0);
+                    assert!(ids.iter().all(|id| expected.contains(id)), "{context}: {ids:?}");
+                    match (encoder, most, tile.0) {
+                        (Encoder::Rows, Some(20), 0) => assert_eq!(ids.len(), 20, "{context}"),
+                        (Encoder::Rows, _, 0) => assert_eq!(ids, expected, "{context}"),
+                        (Encoder::Rows, ..) => {}
+                        // Its one row is the tile, unless a row can't be transformed.
+                        (Encoder::Postgis, ..) if name == "g32633" && tile.0 == 0 => {}
+                        (Encoder::Postgis, ..) => assert!(seen.rows.is_empty(), "{context}"),
+                    }
+                }
+            }
+        }
+    }
+}
