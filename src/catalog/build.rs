@@ -65,6 +65,10 @@ impl Builder<'_> {
             }
         }
         catalog.warnings = self.databases.iter().flat_map(empty_schemas).collect();
+        let layers =
+            self.layers.keys().filter_map(|id| Some(&catalog.tilesets.get(id)?.members[0]));
+        let unused: Vec<String> = layers.flat_map(|layer| unused_params(layer)).collect();
+        catalog.warnings.extend(unused);
         catalog.incomplete = self.databases.iter().any(|database| {
             database.publish.is_some() && matches!(database.tables, Tables::Unreachable)
         });
@@ -77,7 +81,9 @@ impl Builder<'_> {
         id: &str,
         settings: &TilesetSettings,
     ) -> Result<Tileset, Disabled> {
+        let omits = settings.on_layer_error == OnLayerError::Omit;
         let mut members: Vec<Arc<Layer>> = Vec::with_capacity(settings.layers.len());
+        let mut missing: Vec<(&String, &Disabled)> = Vec::new();
         for name in &settings.layers {
             if self.tilesets.contains_key(name) {
                 return Err(Disabled::both(format!(
@@ -85,13 +91,17 @@ impl Builder<'_> {
                 )));
             }
             if let Some(member) = catalog.disabled.get(name) {
-                return Err(member.of_member(name));
+                missing.push((name, member));
+                continue;
             }
             let layer = catalog.single(name).map_err(|error| Disabled::both(error.to_string()))?;
             // An alias may name a layer that is there already.
             let new = layer.members.iter().filter(|layer| members.iter().all(|m| m.id != layer.id));
             let new: Vec<_> = new.cloned().collect();
             members.extend(new);
+        }
+        if let (Some((name, member)), true) = (missing.first(), !omits || members.is_empty()) {
+            return Err(member.of_member(name));
         }
         if let Some((a, b)) = same_name(&members) {
             return Err(Disabled::both(format!(
@@ -101,7 +111,8 @@ impl Builder<'_> {
         }
         let mut tileset = Tileset::new(id.to_owned(), members);
         tileset.description.clone_from(&settings.description);
-        if settings.on_layer_error == OnLayerError::Omit {
+        tileset.missing = missing.into_iter().map(|(name, _)| name.clone()).collect();
+        if omits {
             tileset.omit_failing();
         }
         tileset.attribution = settings.attribution.clone().or_else(|| joined_attribution(&tileset));
@@ -248,6 +259,12 @@ fn empty_schemas(database: &Database) -> Vec<String> {
             )
         })
         .collect()
+}
+
+fn unused_params(layer: &Layer) -> impl Iterator<Item = String> {
+    layer.unused_params.iter().map(|name| {
+        format!("layers.{}.params.{name}: neither sql nor a function takes it", layer.id)
+    })
 }
 
 impl Database {

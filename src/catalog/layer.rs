@@ -37,6 +37,8 @@ pub struct Layer {
     pub fields: Vec<(String, &'static str)>,
     /// What requests may choose.
     pub params: Params,
+    /// Names of those that nothing uses: each choice is a tile of its own, and all are the same.
+    pub unused_params: Vec<String>,
     /// Where they choose nothing.
     pub defaults: Arguments,
     /// Columns that requests may filter by, and what their values are.
@@ -168,6 +170,8 @@ pub struct Tileset {
     pub ad_hoc: bool,
     /// A tile goes without a layer that can't be read.
     pub omits_failing: bool,
+    /// Ids of the layers that it lacks, because they are disabled.
+    pub missing: Vec<String>,
 }
 
 impl Tileset {
@@ -185,6 +189,7 @@ impl Tileset {
             identity,
             ad_hoc: false,
             omits_failing: false,
+            missing: Vec::new(),
         }
     }
 

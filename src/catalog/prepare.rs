@@ -96,6 +96,7 @@ pub(super) fn prepare<'a>(
     let zooms = zooms.clone();
     if let Some(function) = function {
         let function = inventory.find_function(function)?;
+        function.is_callable()?;
         let (origin, shown) = (Some(Origin::Function(function)), function.signature());
         if function.gives_tiles() {
             not_of_tiles(function, source, settings)?;
@@ -192,6 +193,10 @@ pub(super) fn layer(
     let settings = &LayerSettings { min_zoom, max_zoom, ..settings.clone() };
     let name = settings.layer_name.clone().unwrap_or_else(|| id.to_owned());
     let parts: Vec<Part> = prepared.into_iter().map(|one| part(&name, settings, one)).collect();
+    let unused = params
+        .iter()
+        .enumerate()
+        .filter(|(place, _)| parts.iter().all(|part| !part.query.uses_param(*place)));
     Ok(Layer {
         id: id.to_owned(),
         description: settings.description.clone().or(comment),
@@ -212,6 +217,7 @@ pub(super) fn layer(
             _ => format!("{:?}", (&filterable, &settings.details)),
         },
         defaults: Arguments::new(&params, params.defaults(), None),
+        unused_params: unused.map(|(_, param)| param.name.clone()).collect(),
         params,
         filterable,
         name,

@@ -47,7 +47,16 @@ fn configuration<'a>(
         }
     }
     for (id, disabled) in disabled {
-        let _ = write!(text, "\n# {id} can't be published: {}\n", disabled.detail);
+        // Names may hold line breaks, after which there would be no comment.
+        let line = format!("{id} can't be published: {}", disabled.detail);
+        let line: String = line
+            .chars()
+            .flat_map(|c| match c.is_control() {
+                true => c.escape_default().collect::<Vec<_>>(),
+                false => vec![c],
+            })
+            .collect();
+        let _ = write!(text, "\n# {line}\n");
     }
     text
 }
@@ -121,7 +130,7 @@ fn toml_key(id: &str) -> String {
     if id.chars().all(bare) { id.to_owned() } else { toml_string(id) }
 }
 
-/// A TOML basic string.
+/// A string of TOML, in which nothing is a variable.
 fn toml_string(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
+    toml::Value::String(text.replace("${", "$${")).to_string()
 }

@@ -104,7 +104,8 @@ pub(super) async fn make(
         return Err(error);
     }
     let size: usize = sinks.iter().flat_map(|sink| &sink.layers).map(SinkLayer::size).sum();
-    let finish = || finish(&members, sinks.into_iter(), coord, timing, counters);
+    let missing = &request.served.tileset.missing;
+    let finish = || finish((&members, missing), sinks.into_iter(), coord, timing, counters);
     // Encoding a heavy tile takes tens of milliseconds: let the runtime move its other tasks away.
     // For a light one, waking another thread for them would take longer than the work.
     let (tile, timing) = if size > HEAVY { tokio::task::block_in_place(finish) } else { finish() };
@@ -207,7 +208,7 @@ impl<'a> Fetcher<'_, 'a> {
 
 /// Encodes the layers, joins them in the tileset's order and compresses.
 fn finish<'a>(
-    members: &[Member<'_>],
+    (members, missing): (&[Member<'_>], &[String]),
     sinks: impl Iterator<Item = Sink<'a>>,
     coord: TileCoord,
     mut timing: Timing,
@@ -239,7 +240,7 @@ fn finish<'a>(
     timing.gzip = started.elapsed();
     let digest = digest.unwrap_or_else(|| compress::digest(&tile));
     let etag = format!("\"{digest:032x}-{FORMAT}-gz\"");
-    let note = truncation::report(members, cuts, coord, counters).unwrap_or_default();
+    let note = truncation::report((members, missing), cuts, coord, counters).unwrap_or_default();
     (CachedTile::new(etag.as_bytes(), note.as_bytes(), &gzip), timing)
 }
 

@@ -346,12 +346,14 @@ impl Engine {
             })?;
             let flight::Flown { tile, timing, failed } = made;
             failed.iter().for_each(|(layer, error)| log.failed(&layer.id, request.coord, error));
-            let Some((_, error)) = failed.into_iter().next() else {
+            if failed.is_empty() && request.served.tileset.missing.is_empty() {
                 let kept = cache.insert(key, tile.clone(), ttl, &stamp);
                 return Ok(Made { tile, timing, kept });
-            };
+            }
             // Where there is an old tile, what failed isn't tried again at once.
-            if error.kind() != TileErrorKind::Unavailable {
+            if let Some((_, error)) = failed.into_iter().next()
+                && error.kind() != TileErrorKind::Unavailable
+            {
                 failures.insert(key, Arc::new(error));
             }
             // For as long, a tile that lacks something stands in where there is nothing better.

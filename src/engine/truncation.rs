@@ -21,7 +21,7 @@ pub(super) type Cut = (usize, Truncation);
 /// Counts and logs the cuts of a tile that was just made. Returns the value of its
 /// `Tesela-Truncated` header, unless there are none.
 pub(super) fn report(
-    members: &[Member<'_>],
+    (members, missing): (&[Member<'_>], &[String]),
     mut cuts: Vec<Cut>,
     tile: TileCoord,
     counters: impl Fn(&str) -> Option<LayerMetrics>,
@@ -44,7 +44,9 @@ pub(super) fn report(
         }
     }
     let named = cuts.iter().map(|&(place, reason)| (members[place].layer.id.as_str(), reason));
-    (!cuts.is_empty()).then(|| header(named))
+    let missing = missing.iter().map(|id| (id.as_str(), Truncation::Failed));
+    let header = header(named.chain(missing));
+    (!header.is_empty()).then_some(header)
 }
 
 /// `roads;max_features, pois;max_tile_bytes`; ends in `_other` where there are too many.

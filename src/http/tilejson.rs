@@ -98,7 +98,7 @@ fn describe<'a>(served: &'a Served, base: &str, given: &str) -> TileJson<'a> {
         maxzoom,
         bounds,
         center: center(bounds, minzoom, maxzoom),
-        vector_layers: tileset.members.iter().map(|one| vector_layer(one, base)).collect(),
+        vector_layers: tileset.members.iter().map(|one| vector_layer(one, base, given)).collect(),
         parameters: (tileset.members.iter())
             .flat_map(|layer| layer.params.iter())
             .map(|param| (param.name.as_str(), param.described()))
@@ -121,10 +121,11 @@ fn filterable(layer: &Layer) -> BTreeMap<&str, &'static str> {
     layer.filterable.iter().map(|(name, of)| (name.as_str(), kind(*of))).collect()
 }
 
-fn vector_layer<'a>(layer: &'a Layer, base: &str) -> VectorLayer<'a> {
+fn vector_layer<'a>(layer: &'a Layer, base: &str, given: &str) -> VectorLayer<'a> {
     let details = layer.details().map(|_| {
         let id = utf8_percent_encode(&layer.id, SEGMENT);
-        format!("{base}/{id}/{FEATURES}/{{id}}")
+        let and = if given.is_empty() { "" } else { "?" };
+        format!("{base}/{id}/{FEATURES}/{{id}}{and}{given}")
     });
     VectorLayer {
         details,

@@ -46,7 +46,7 @@ impl Type {
     /// As settings spell it, with what its values are, for people.
     pub fn described(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::Text => ("text", "a text", "texts"),
+            Self::Text => ("text", "a text of at most 1024 bytes", "texts of at most 1024 bytes"),
             Self::Int => ("int", "an integer", "integers"),
             Self::Float => ("float", "a number", "numbers"),
             Self::Bool => ("bool", "true or false", "true and false"),

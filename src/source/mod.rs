@@ -61,6 +61,23 @@ impl SourceLayer {
         matches!(self, Self::Postgis(layer) if layer.has_details())
     }
 
+    /// Whether tiles are made with SQL that somebody has written for it: that may change a session's
+    /// settings.
+    pub fn runs_sql_of_its_own(&self) -> bool {
+        match self {
+            Self::Postgis(layer) => layer.is_query(),
+            Self::PostgisTiles(_) => true,
+        }
+    }
+
+    /// Whether a query or function takes the layer's parameter at this place.
+    pub fn uses_param(&self, place: usize) -> bool {
+        match self {
+            Self::Postgis(layer) => layer.uses_param(place),
+            Self::PostgisTiles(layer) => layer.takes_params(),
+        }
+    }
+
     /// The column that features get their ids from.
     pub fn id_column(&self) -> Option<&str> {
         match self {

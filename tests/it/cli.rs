@@ -203,3 +203,24 @@ fn help_answers() {
     }
     assert!(stdout(&run(&["--version"])).starts_with("tesela 0."));
 }
+
+/// Whoever may create a table must not be able to write into the file.
+#[test]
+fn init_writes_names_of_any_kind_without_a_way_out_of_them() {
+    let database = Database::new();
+    database.execute(
+        "CREATE SCHEMA private; CREATE TABLE private.s (id int PRIMARY KEY, geom geometry(Point, 4326));
+         CREATE TABLE \"a\n[layers.z]\ntable = 'private.s'\n#\" (id int PRIMARY KEY, geom geometry);
+         CREATE TABLE \"${HOME}\" (id int PRIMARY KEY, \"${PATH}\" int, geom geometry(Point, 4326));",
+    );
+    let output = run(&["init", &database.url]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let parsed: toml::Table = text.parse().unwrap();
+    let layers: Vec<&String> = parsed["layers"].as_table().unwrap().keys().collect();
+    assert_eq!(layers.len(), 2, "{text}");
+    assert!(!parsed["layers"].as_table().unwrap().contains_key("z"), "{text}");
+    let file = ConfigFile::new(&text.replace("${DATABASE_URL}", &database.url));
+    let check = run(&["check", "--config", &file.path]);
+    let shown = String::from_utf8(check.stdout).unwrap();
+    assert!(shown.contains("\"public\".\"${HOME}\" (geom)"), "{shown}");
+}

@@ -239,7 +239,7 @@ fn a_geometry_that_can_not_be_told_is_null_and_the_rest_is_told() {
         "CREATE TABLE odd (id int PRIMARY KEY, name text, geom geometry(Geometry, 32633));
          INSERT INTO odd VALUES
          (1, 'far', ST_SetSRID(ST_Point(1e30, 1e30), 32633)),
-         (2, 'tin', ST_SetSRID('TIN(((0 0 0,0 0 1,0 1 0,0 0 0)))'::geometry, 32633)),
+         (2, 'tin', ST_SetSRID('TIN(((0 0,0 1,1 0,0 0)))'::geometry, 32633)),
          (3, 'large', ST_SetSRID((SELECT ST_MakeLine(ST_Point(500000 + n * random(), n))
            FROM generate_series(1, 100000) n), 32633)),
          (4, 'plain', ST_SetSRID(ST_Point(500000, 0), 32633))",
@@ -249,7 +249,8 @@ fn a_geometry_that_can_not_be_told_is_null_and_the_rest_is_told() {
     for (id, name) in [(1, "far"), (2, "tin"), (3, "large"), (4, "plain")] {
         let feature = get(&server, &format!("/odd/features/{id}")).json();
         assert_eq!(feature["properties"]["name"], name);
-        assert_eq!(feature["geometry"].is_null(), id != 4, "{name}: {}", feature["geometry"]);
+        let is_null = matches!(name, "far" | "large");
+        assert_eq!(feature["geometry"].is_null(), is_null, "{name}: {}", feature["geometry"]);
     }
 }
 

@@ -423,3 +423,74 @@ fn what_is_looked_up_without_a_tile_can_not_be_had_of_a_function() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("a  DISABLED: details can only be had of a table or of sql"), "{text}");
 }
+
+/// One connection, which the next request uses too.
+#[test]
+fn what_a_function_sets_for_its_session_is_undone_before_the_next_request() {
+    let database = with_functions(&[
+        "CREATE TABLE written (n int)".to_owned(),
+        "CREATE FUNCTION sets(z int, x int, y int) RETURNS bytea LANGUAGE plpgsql AS $$ BEGIN
+           PERFORM set_config('default_transaction_read_only', 'off', false),
+             set_config('client_encoding', 'LATIN1', false), set_config('search_path', '', false),
+             set_config('TimeZone', 'Asia/Kathmandu', false), pg_advisory_lock(99);
+           BEGIN INSERT INTO written VALUES (1); EXCEPTION WHEN OTHERS THEN NULL; END;
+           RETURN NULL; END $$"
+            .to_owned(),
+    ]);
+    let server = Server::configured(&format!(
+        "[cache]\nmemory = \"0\"\n[databases.main]\nurl = \"{}\"\npool_max = 1\n\
+         [layers.sets]\nfunction = \"public.sets\"\n\
+         [layers.shows]\nsrid = 3857\nsql = \"\"\"SELECT current_setting('TimeZone') AS zone, 'Lomé' AS name,
+           current_setting('default_transaction_read_only') AS ro, (SELECT count(*) FROM pg_locks
+           WHERE locktype = 'advisory') AS locks, (SELECT count(*) FROM written) AS written,
+           {{tile_bbox}} AS geom\"\"\"\n",
+        database.url
+    ));
+    for _ in 0..3 {
+        assert_eq!(get(&server, "/sets/0/0/0").status, 204, "{}", server.log());
+        let layers = server.tile("/shows/0/0/0");
+        let shown = &layers[0].features[0].properties;
+        let text = |text: &str| Property::Text(text.to_owned());
+        assert_eq!((&shown["zone"], &shown["ro"]), (&text("UTC"), &text("on")));
+        assert_eq!(shown["name"], text("Lomé"));
+        assert_eq!((&shown["locks"], &shown["written"]), (&Property::Int(0), &Property::Int(0)));
+    }
+}
+
+#[test]
+fn functions_that_one_call_could_mean_are_refused_before_the_first_tile() {
+    let database = with_functions(&[
+        function("f", "z int, x int, y int, p json", "bytea", TILE),
+        function(
+            "f",
+            "z int, x int, y int, p json, extra int DEFAULT 1",
+            "bytea",
+            "SELECT ''::bytea",
+        ),
+    ]);
+    let toml =
+        format!("[databases.main]\nurl = \"{}\"\n[layers.a]\nfunction = \"f\"\n", database.url);
+    let file = ConfigFile::new(&toml);
+    let output = run(&["check", "--config", &file.path]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("a  DISABLED") && text.contains("is not unique"), "{text}");
+}
+
+#[test]
+fn check_tells_of_parameters_that_nothing_takes() {
+    let database = with_functions(&[function("f", ZXY, "bytea", TILE)]);
+    let toml = format!(
+        "[databases.main]\nurl = \"{}\"\n[layers.a]\nfunction = \"f\"\n\
+         params.year = {{ type = \"int\" }}\n\
+         [layers.b]\nsql = \"SELECT * FROM cities WHERE geom && {{bbox}} AND id > {{least}}\"\n\
+         params.least = {{ type = \"int\", default = 0 }}\nparams.most = {{ type = \"int\" }}\n",
+        database.url
+    );
+    let file = ConfigFile::new(&toml);
+    let output = run(&["check", "--config", &file.path]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    for name in ["layers.a.params.year", "layers.b.params.most"] {
+        assert!(text.contains(&format!("{name}: neither sql nor a function takes it")), "{text}");
+    }
+    assert!(!text.contains("least"), "{text}");
+}

@@ -94,9 +94,12 @@ fn a_value_that_can_not_be_is_refused_with_what_was_expected() {
         ("bool=yes", "parameter bool: expected true or false, got \"yes\""),
         ("date=2026-02-30", "expected a date such as 2026-11-24, got \"2026-02-30\""),
         ("moment=2031-01-01", "at most 2030-01-01T00:00:00Z, got \"2031-01-01\""),
-        ("kind=c", "parameter kind: expected one of a, b, got \"c\""),
-        ("text=%00", "parameter text: expected a text, got \"\\0\""),
-        ("ints=1,b", "parameter ints: expected integers, separated by commas, got \"1,b\""),
+        ("kind=c", "parameter kind: expected one of \"a\", \"b\", got \"c\""),
+        ("text=%00", "parameter text: expected a text of at most 1024 bytes, got \"\\0\""),
+        (
+            "ints=1,b",
+            "parameter ints: expected at most 256 integers, separated by commas, got \"1,b\"",
+        ),
         ("text=%FF", "not UTF-8"),
     ] {
         for path in ["all/0/0/0", "all"] {
@@ -264,7 +267,8 @@ fn equal_queries_with_other_parameters_do_not_disturb_each_other() {
         )
     };
     let server = Server::configured(&format!(
-        "[databases.main]\nurl = \"{}\"\npool_max = 1\n{}{}{}",
+        "[server]\nadmin_listen = \"127.0.0.1:0\"\n\
+         [databases.main]\nurl = \"{}\"\npool_max = 1\n{}{}{}",
         database.url,
         layer("int", "q = { type = \"int\", default = 2021 }"),
         layer("float", "q = { type = \"float\", default = 2021.5 }"),

@@ -3,7 +3,7 @@
 use super::{Document, LayerSettings, Path};
 use crate::catalog::RowSource;
 use crate::config::hints;
-use crate::query::{Filter, Param};
+use crate::query::{Filter, FilterError, Param};
 
 /// Names that mean something else in SQL's braces or in a URL's query.
 const TAKEN: [&str; 12] = [
@@ -46,7 +46,8 @@ pub(super) fn filter(path: &Path, text: Option<&str>, document: &mut Document<'_
     let shown = document.shown(&path);
     let expected = hints::expected(&path);
     // The reason may quote the text, so it is as secret as that.
-    let message = match text.is_some_and(|text| shown.contains(text)) {
+    let is_public = matches!(error, FilterError::TooLarge(_));
+    let message = match is_public || text.is_some_and(|text| shown.contains(text)) {
         true => format!("expected {expected}, got {shown}: {error}"),
         false => format!("expected {expected}, got {shown}"),
     };

@@ -10,7 +10,7 @@ use super::{Comparison, Condition, Literal, time};
 pub enum Scalar<'a> {
     Bool(bool),
     Int(i64),
-    /// NaN counts as NULL.
+    /// NaN and the infinities count as NULL: tiles don't show them.
     Double(f64),
     /// Dates and timestamps too, as RFC 3339 has them.
     Text(&'a str),
@@ -103,7 +103,7 @@ fn joined(tests: &[Test], decisive: bool, value_of: &mut ValueOf<'_, '_>) -> Opt
 
 fn value<'a>(index: Option<usize>, value_of: &mut ValueOf<'_, 'a>) -> Option<Scalar<'a>> {
     match value_of(index?)? {
-        Scalar::Double(value) if value.is_nan() => None,
+        Scalar::Double(value) if !value.is_finite() => None,
         value => Some(value),
     }
 }

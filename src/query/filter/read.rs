@@ -9,6 +9,9 @@ use super::{Comparison, Condition, FilterError, Literal, time};
 /// Whole numbers from 2^53 on are read as doubles, which not all of them are.
 const FIRST_INEXACT: f64 = 9_007_199_254_740_992.0;
 
+/// Bytes of a pattern: with long ones, a text of many rows is compared for seconds.
+const MOST_PATTERN: usize = 256;
+
 pub(super) fn condition(expr: Expr) -> Result<Condition, FilterError> {
     match expr {
         Expr::Operation { op, args } => operation(&op, args.into_iter().map(|arg| *arg).collect()),
@@ -134,6 +137,9 @@ fn like([property, pattern]: [Expr; 2]) -> Result<Condition, FilterError> {
     let Expr::Literal(pattern) = pattern else {
         return unusable(format!("after LIKE should be a text instead of {}", name(&pattern)));
     };
+    if pattern.len() > MOST_PATTERN {
+        return unusable(format!("the pattern after LIKE has more than {MOST_PATTERN} bytes"));
+    }
     if Pattern::new(&pattern).is_none() {
         let pattern = quoted(&pattern);
         return unusable(format!("{pattern} ends in a `\\` with nothing to escape"));

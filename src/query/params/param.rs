@@ -111,6 +111,9 @@ impl Param {
         }
         param.min = param.bound("min", settings.min.as_ref())?;
         param.max = param.bound("max", settings.max.as_ref())?;
+        if !param.values.iter().all(|value| param.allows(value)) {
+            return Err(mistake("values", "values from min to max"));
+        }
         if let (Some(min), Some(max)) = (&param.min, &param.max)
             && min.compare(max).is_some_and(std::cmp::Ordering::is_gt)
         {
@@ -172,13 +175,19 @@ impl Param {
     /// What is expected of a value, for people.
     pub fn expected(&self) -> String {
         let (_, one, many) = self.kind.described();
-        let mut text =
-            if self.is_list { format!("{many}, separated by commas") } else { one.into() };
+        let mut text = if self.is_list {
+            format!("at most {MAX_ITEMS} {many}, separated by commas")
+        } else {
+            one.into()
+        };
         if !self.values.is_empty() {
-            let values = self.values.iter().take(MAX_LISTED).map(ToString::to_string);
+            let values = self.values.iter().take(MAX_LISTED).map(|value| value.json().to_string());
+            let values = values.collect::<Vec<_>>().join(", ");
             let more = if self.values.len() > MAX_LISTED { ", …" } else { "" };
-            let one = if self.is_list { "of" } else { "one of" };
-            text = format!("{one} {}{more}", values.collect::<Vec<_>>().join(", "));
+            text = match self.is_list {
+                true => format!("any of {values}{more}, separated by commas"),
+                false => format!("one of {values}{more}"),
+            };
         }
         match (&self.min, &self.max) {
             (Some(min), Some(max)) => text.push_str(&format!(", from {min} to {max}")),

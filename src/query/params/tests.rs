@@ -39,9 +39,9 @@ fn a_value_that_can_not_be_says_what_was_expected() {
     ))
     .unwrap();
     for (query, error) in [
-        ("", "parameter kind: expected one of a, b, got none"),
-        ("kind=c", "parameter kind: expected one of a, b, got \"c\""),
-        ("kind=a&kind=b", "parameter kind: expected one of a, b, got several"),
+        ("", "parameter kind: expected one of \"a\", \"b\", got none"),
+        ("kind=c", "parameter kind: expected one of \"a\", \"b\", got \"c\""),
+        ("kind=a&kind=b", "parameter kind: expected one of \"a\", \"b\", got several"),
         (
             "kind=a&year=x%00y",
             "parameter year: expected an integer, from 1900 to 2030, got \"x\\0y\"",
@@ -50,7 +50,10 @@ fn a_value_that_can_not_be_says_what_was_expected() {
             "kind=a&year=2031",
             "parameter year: expected an integer, from 1900 to 2030, got \"2031\"",
         ),
-        ("kind=a&tags=%5B1%5D", "parameter tags: expected texts, separated by commas, got \"[1]\""),
+        (
+            "kind=a&tags=%5B1%5D",
+            "parameter tags: expected at most 256 texts of at most 1024 bytes, separated by commas, got \"[1]\"",
+        ),
     ] {
         assert_eq!(given(&params, query), Err(error.to_owned()), "{query}");
     }
@@ -65,12 +68,13 @@ fn a_wrong_declaration_names_its_key() {
     for (settings, key, expected) in [
         ("type = \"integer\"", "type", "\"text\", \"int\""),
         ("type = \"int\"\ndefault = \"x\"", "default", "an integer"),
+        ("type = \"int\"\nvalues = [1, 9]\nmax = 3", "values", "values from min to max"),
         ("type = \"int\"\ndefault = 5\nmax = 3", "default", "an integer, at most 3"),
         ("type = \"int\"\nmin = 5\nmax = 3", "min", "an integer not above max, 3"),
         ("type = \"text\"\nmin = 5", "min", "no such limit"),
         ("type = \"enum\"", "values", "a list of the values"),
         ("type = \"date\"\nvalues = [1]", "values", "a list of dates"),
-        ("type = \"int[]\"\ndefault = 5", "default", "integers, separated by commas"),
+        ("type = \"int[]\"\ndefault = 5", "default", "at most 256 integers, separated by commas"),
         ("type = \"int\"\ndefault = 5\nrequired = true", "required", "false, or no default"),
     ] {
         let (name, mistake) = params(&format!("[x]\n{settings}\n")).unwrap_err();

@@ -1,6 +1,6 @@
 //! What a layer's settings and a request add to its queries: parameters and conditions.
 //!
-//! Conditions see what tiles show: a NaN is no value, an infinite date neither, texts compare by
+//! Conditions see what tiles show: NaN and the infinities are no values, nor are infinite dates; texts compare by
 //! their bytes. `query::Predicate` sees the same in features that are in memory.
 
 use tokio_postgres::types::Type;
@@ -156,12 +156,18 @@ fn operand(columns: &[Column], property: &str, whole: bool) -> String {
     let Some(column) = columns.iter().find(|column| column.name == property) else {
         return "NULL".to_owned();
     };
-    let nan = |kind: &str| format!("NULLIF({name}::pg_catalog.{kind}, 'NaN'::pg_catalog.{kind})");
+    // By its text, since not every server has a numeric for the infinities.
+    let finite = |kind: &str, shown: &str| {
+        format!(
+            "CASE WHEN {name}::pg_catalog.{shown} NOT IN ('NaN', 'Infinity', '-Infinity') \
+             THEN {name}::pg_catalog.{kind} END"
+        )
+    };
     match (column.kind, kind(column)) {
         (ColumnKind::Int, _) if whole => name,
         (ColumnKind::Int, _) => format!("{name}::pg_catalog.numeric"),
-        (ColumnKind::Float, _) => nan("float8"),
-        (ColumnKind::Numeric, _) => nan("numeric"),
+        (ColumnKind::Float, _) => finite("float8", "float8"),
+        (ColumnKind::Numeric, _) => finite("numeric", "text"),
         (_, Kind::Time) => format!("CASE WHEN pg_catalog.isfinite({name}) THEN {name} END"),
         (ColumnKind::Bool, _) => name,
         (ColumnKind::Text | ColumnKind::Time, _) => {

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use bb8_postgres::PostgresConnectionManager;
-use futures_util::TryStreamExt;
+use futures_util::{FutureExt, TryStreamExt};
 use lru::LruCache;
 use parking_lot::Mutex;
 use tokio_postgres::types::{ToSql, Type};
@@ -57,6 +57,15 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Undoes what SQL of the operator's or a function of theirs may have set for the session: the next
+    /// who uses the connection has the settings that it began with. Nobody waits for it, since
+    /// statements run in the order in which they are sent.
+    pub(super) fn cleanse(&self) {
+        const CLEANSE: &str = "RESET ALL; SELECT pg_catalog.pg_advisory_unlock_all(); UNLISTEN *";
+        // The first poll sends it, and there is nothing to be done about its answer.
+        let _ = self.client.batch_execute(CLEANSE).now_or_never();
     }
 
     /// A transaction, for which nobody else may use the connection.

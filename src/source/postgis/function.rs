@@ -41,7 +41,7 @@ impl FunctionLayer {
     pub fn new(function: &Function, params: &Params) -> Self {
         let Function { schema, name, types: [z, x, y], params: takes, returns, .. } = function;
         let json = match takes {
-            Some(kind) => format!(", $4::pg_catalog.json::{kind}"),
+            Some(kind) => format!(", $4::pg_catalog.text::pg_catalog.json::{kind}"),
             None => String::new(),
         };
         let call = format!("{}($1::{z}, $2::{x}, $3::{y}{json})", qualify(schema, name));
@@ -52,6 +52,16 @@ impl FunctionLayer {
             has_tag: matches!(returns, Returns::Tile { tagged: true }),
             params: params.clone(),
         }
+    }
+
+    /// The call: zoom, column and row, and perhaps a text of JSON.
+    pub(super) fn sql(&self) -> Arc<str> {
+        self.sql.clone()
+    }
+
+    /// Whether it takes the layer's parameters.
+    pub fn takes_params(&self) -> bool {
+        self.takes_params
     }
 
     /// A text that changes whenever the same tile could come out differently.
@@ -111,9 +121,14 @@ impl FunctionLayer {
 fn uncompressed(bytes: &[u8], most: u64) -> Result<Cow<'_, [u8]>, String> {
     let mut tile = Cow::Borrowed(bytes);
     if bytes.starts_with(&GZIP) {
-        let mut unpacked = Vec::new();
-        let read = MultiGzDecoder::new(bytes).take(most + 1).read_to_end(&mut unpacked);
-        read.map_err(|error| format!("its gzip can't be read: {error}"))?;
+        let bad = |error| format!("its gzip can't be read: {error}");
+        let mut reader = MultiGzDecoder::new(bytes).take(most + 1);
+        // Most of what is no tile shows at once, before it takes any memory.
+        let mut unpacked = vec![0];
+        let first = reader.read(&mut unpacked).map_err(bad)?;
+        unpacked.truncate(first);
+        is_begun(&unpacked)?;
+        reader.read_to_end(&mut unpacked).map_err(bad)?;
         tile = Cow::Owned(unpacked);
     }
     match tile.len() as u64 > most {
@@ -125,16 +140,22 @@ fn uncompressed(bytes: &[u8], most: u64) -> Result<Cow<'_, [u8]>, String> {
 /// Whether the bytes are layers one after the other, as far as the outermost level shows (MVT 2.1
 /// section 4.1: `repeated Layer layers = 3`).
 fn is_tile(mut bytes: &[u8]) -> Result<(), String> {
-    const LAYER: u8 = 3 << 3 | 2;
-    while let Some((&tag, rest)) = bytes.split_first() {
-        if tag != LAYER {
-            return Err(format!("it begins a field of tag {tag} where a layer should be"));
-        }
+    while let Some((_, rest)) = bytes.split_first() {
+        is_begun(bytes)?;
         let (length, rest) = varint(rest).ok_or("a length can't be read")?;
         let length = usize::try_from(length).ok().filter(|length| *length <= rest.len());
         bytes = &rest[length.ok_or("a layer ends too early")?..];
     }
     Ok(())
+}
+
+/// Whether a layer begins here, or nothing.
+fn is_begun(bytes: &[u8]) -> Result<(), String> {
+    const LAYER: u8 = 3 << 3 | 2;
+    match bytes.first() {
+        None | Some(&LAYER) => Ok(()),
+        Some(tag) => Err(format!("it begins a field of tag {tag} where a layer should be")),
+    }
 }
 
 fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {

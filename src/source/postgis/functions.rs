@@ -6,10 +6,11 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, Row};
 
 use super::Publish;
+use super::function::FunctionLayer;
 use super::inventory::{Inventory, SpatialTable};
 use super::mismatch::Mismatch;
 use super::names::{closest, list, parse_table_name};
-use super::query::{Query, template_described};
+use super::query::{Query, refused, template_described};
 use super::sql::qualify;
 use super::template::Template;
 use crate::query::Params;
@@ -27,6 +28,8 @@ pub struct Function {
     /// Its arguments are called `z`, `x` and `y`: it is meant to be a function of tiles.
     pub is_named: bool,
     pub(super) returns: Returns,
+    /// Why it can't be called, as far as somebody wanted it.
+    pub(super) problem: Option<Mismatch>,
     /// What tells it from another function of its name.
     pub suffix: String,
 }
@@ -96,10 +99,22 @@ pub(super) async fn functions(
 ) -> Result<Vec<Function>, Error> {
     let rows =
         client.query_typed(QUERY, &[(&postgis, Type::TEXT), (&schemas, Type::TEXT_ARRAY)]).await?;
-    rows.iter().filter_map(|row| function(row).transpose()).collect()
+    let mut functions = Vec::new();
+    for row in &rows {
+        functions.extend(function(row)?);
+    }
+    // With arguments more that have defaults, one can't be called where there is one without them.
+    let called = |(one, more): &(Function, bool)| {
+        !more
+            || !functions.iter().any(|(other, more)| !more && other.signature() == one.signature())
+    };
+    let callable: Vec<bool> = functions.iter().map(called).collect();
+    let callable = functions.into_iter().zip(callable).filter(|(_, callable)| *callable);
+    Ok(callable.map(|((function, _), _)| function).collect())
 }
 
-fn function(row: &Row) -> Result<Option<Function>, Error> {
+/// A function, and whether it has arguments more, which have defaults.
+fn function(row: &Row) -> Result<Option<(Function, bool)>, Error> {
     let (schema, name): (String, String) = (row.try_get(0)?, row.try_get(1)?);
     let arguments: Vec<i64> = row.try_get(3)?;
     let names: Option<Vec<String>> = row.try_get(4)?;
@@ -137,7 +152,11 @@ fn function(row: &Row) -> Result<Option<Function>, Error> {
     });
     let comment = row.try_get(2)?;
     let suffix = suffix(&types, params);
-    Ok(Some(Function { schema, name, comment, types, params, is_named, returns, suffix }))
+    let more = arguments.len() > 3 + usize::from(params.is_some());
+    let problem = None;
+    let function =
+        Function { schema, name, comment, types, params, is_named, returns, problem, suffix };
+    Ok(Some((function, more)))
 }
 
 /// `zxy`, `zxy_json`, and the types of the three where they aren't plain integers.
@@ -161,17 +180,25 @@ impl Function {
         types.map(|name| usual(name.trim_start_matches("pg_catalog."))).collect()
     }
 
-    /// Has the database describe the rows. No row is asked for.
+    /// Has the database describe what it gives. It isn't called.
     ///
     /// # Errors
     /// The connection is gone.
     pub(super) async fn describe(&mut self, client: &Client, postgis: &str) -> Result<(), Error> {
         let Self { schema, name, types, params, returns, .. } = self;
-        if let Returns::Rows(rows) = returns {
-            let template = Template::of_function(schema, name, types, *params);
-            let none = (None, &Params::default());
-            let described = template_described(client, postgis, name, template, none).await?;
-            *rows = Some(Box::new(described));
+        match returns {
+            Returns::Rows(rows) => {
+                let template = Template::of_function(schema, name, types, *params);
+                let none = (None, &Params::default());
+                let described = template_described(client, postgis, name, template, none).await?;
+                *rows = Some(Box::new(described));
+            }
+            Returns::Tile { .. } => {
+                let sql = FunctionLayer::new(self, &Params::default()).sql();
+                if let Err(error) = client.prepare_typed(&sql, &[]).await {
+                    self.problem = Some(refused(&self.name, error)?);
+                }
+            }
         }
         Ok(())
     }
@@ -191,6 +218,14 @@ impl Function {
     pub(super) fn table(&mut self) -> Option<&mut SpatialTable> {
         let Returns::Rows(Some(rows)) = &mut self.returns else { return None };
         rows.as_mut().as_mut().ok()?.tables.first_mut()
+    }
+
+    /// Whether the database would call it, as far as somebody wanted to know.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn is_callable(&self) -> Result<(), Mismatch> {
+        self.problem.clone().map_or(Ok(()), Err)
     }
 
     /// Whether it gives finished tiles, and not rows.
@@ -216,6 +251,10 @@ fn usual(name: &str) -> &str {
     }
 }
 
+/// What makes a function one of tiles.
+const HAS_TO: &str = "(z integer, x integer, y integer), or bigint, and perhaps a json, give bytea or a set \
+                      of rows with a geometry, and be granted to this role";
+
 /// Which functions are wanted: only those are ever called.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WantedFunctions {
@@ -225,7 +264,7 @@ pub struct WantedFunctions {
 }
 
 impl WantedFunctions {
-    /// The places of the functions whose rows are wanted, each with whether their SRID is.
+    /// The places of the functions that are wanted, each with whether their rows' SRID is.
     pub(super) fn places(&self, inventory: &Inventory) -> BTreeMap<usize, bool> {
         let mut places = BTreeMap::new();
         for (place, function) in inventory.functions.iter().enumerate() {
@@ -242,7 +281,6 @@ impl WantedFunctions {
                 *places.entry(place).or_default() |= srid.is_none();
             }
         }
-        places.retain(|place, _| !inventory.functions[*place].gives_tiles());
         places
     }
 }
@@ -300,12 +338,8 @@ impl Inventory {
     fn no_function(&self, text: &str, name: &str) -> Mismatch {
         let names = self.functions.iter().map(|function| function.name.as_str());
         let suggestion = match closest(names, name).filter(|near| *near != name) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => {
-                "it has to take (z integer, x integer, y integer), or bigint, and perhaps a json, give bytea \
-                     or a set of rows with a geometry, and be granted to this role"
-                    .to_owned()
-            }
+            Some(near) => format!("did you mean `{near}`? It has to take {HAS_TO}"),
+            None => format!("it has to take {HAS_TO}"),
         };
         Mismatch::NoFunction { function: text.to_owned(), suggestion }
     }

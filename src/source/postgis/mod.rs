@@ -6,6 +6,7 @@ mod catalogue;
 mod columns;
 mod condition;
 mod connection;
+mod describe;
 mod details;
 mod discover;
 mod distant;
@@ -53,7 +54,7 @@ pub use url::{InvalidUrl, Target, TlsMode};
 
 use std::time::{Duration, Instant};
 
-use futures_util::future::{BoxFuture, try_join_all};
+use futures_util::future::BoxFuture;
 use tokio::time::{timeout, timeout_at};
 
 use tokio_postgres::Row;
@@ -69,9 +70,6 @@ use super::{
 /// Longest wait for what no request waits for. Only a network that swallows packets takes as
 /// long: statements end by `statement_timeout`.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Queries described at once, each on a connection.
-const AT_ONCE: usize = 4;
 
 /// A PostGIS database with its connection pool.
 pub struct PostgisSource {
@@ -130,103 +128,6 @@ impl PostgisSource {
         result.map_err(|error| self.classify(&error))
     }
 
-    /// Everything with a geometry or geography column outside the system schemas, or in
-    /// `schemas` only, that the connected role may read.
-    ///
-    /// # Errors
-    /// The database can't be reached or has no PostGIS.
-    pub async fn inventory(&self, schemas: Option<&[String]>) -> Result<Inventory, SourceError> {
-        let connection = self.checkout().await?;
-        let catalogued = discover::catalogued(connection.client(), schemas);
-        let catalogued = timeout(PATIENCE, catalogued).await.map_err(|_| self.too_late())?;
-        let catalogued = match catalogued {
-            Ok(Some(catalogued)) => catalogued,
-            answer => {
-                connection.finish(&answer);
-                return Err(answer
-                    .err()
-                    .map_or_else(|| self.without_postgis(), |error| self.classify(&error)));
-            }
-        };
-        let (inventory, ended) = discover::look(connection.client(), catalogued).await;
-        if ended {
-            connection.finish(&Ok(()));
-        }
-        Ok(inventory)
-    }
-
-    /// Adds to an inventory what the layers' own queries and functions give.
-    ///
-    /// # Errors
-    /// The database can't be reached.
-    pub async fn describe(
-        &self,
-        inventory: &mut Inventory,
-        queries: &[QuerySettings],
-        functions: &WantedFunctions,
-    ) -> Result<(), SourceError> {
-        self.describe_functions(inventory, functions).await?;
-        let postgis = &inventory.postgis_schema;
-        let mut all = Vec::with_capacity(queries.len());
-        for some in queries.chunks(AT_ONCE) {
-            let described = some.iter().map(|query| self.described(postgis, query));
-            all.extend(try_join_all(described).await?);
-        }
-        let layers = queries.iter().map(|query| query.layer.clone());
-        inventory.queries.extend(layers.zip(all));
-        Ok(())
-    }
-
-    async fn describe_functions(
-        &self,
-        inventory: &mut Inventory,
-        wanted: &WantedFunctions,
-    ) -> Result<(), SourceError> {
-        if wanted.places(inventory).is_empty() {
-            return Ok(());
-        }
-        let connection = self.checkout().await?;
-        let describing = discover::describe_functions(connection.client(), inventory, wanted);
-        let described = timeout(PATIENCE, describing).await.map_err(|_| self.too_late())?;
-        match described {
-            Ok(ended) if ended => connection.finish(&Ok(())),
-            Ok(_) => {}
-            Err(error) => {
-                let described = Err::<(), _>(error);
-                connection.finish(&described);
-                return described.map_err(|error| self.classify(&error));
-            }
-        }
-        Ok(())
-    }
-
-    async fn described(
-        &self,
-        postgis: &str,
-        settings: &QuerySettings,
-    ) -> Result<Result<Query, Mismatch>, SourceError> {
-        let connection = self.checkout().await?;
-        let described = query::described(connection.client(), postgis, settings);
-        match timeout(PATIENCE, described).await {
-            Ok(described) => {
-                connection.finish(&described);
-                described.map_err(|error| self.classify(&error))
-            }
-            // The others can do without it.
-            Err(_) => Ok(Err(Mismatch::UndescribedQuery {
-                layer: settings.layer.clone(),
-                reason: self.too_late().to_string(),
-            })),
-        }
-    }
-
-    fn without_postgis(&self) -> SourceError {
-        SourceError::Query {
-            database: self.name.clone(),
-            reason: "it has no PostGIS: run CREATE EXTENSION postgis".to_owned(),
-        }
-    }
-
     /// Size in bytes, as stored, of the largest geometry among some thousand rows; `None` for a
     /// table without rows.
     ///
@@ -266,6 +167,7 @@ impl PostgisSource {
         let sql = format!("SELECT (\n{query}\n)::pg_catalog.text");
         let connection = self.checkout().await?;
         let row = timeout(PATIENCE, connection.client().query_typed_one(&sql, &[])).await;
+        connection.cleanse();
         let row = row.map_err(|_| self.too_late())?;
         connection.finish(&row);
         let value = row.and_then(|row| row.try_get::<_, Option<String>>(0));
@@ -295,6 +197,9 @@ impl PostgisSource {
         let started = Instant::now();
         let fetched =
             timeout_at(deadline.instant(), fetch::fetch(&mut connection, requests, sink)).await;
+        if requests.iter().any(|request| request.layer.runs_sql_of_its_own()) {
+            connection.cleanse();
+        }
         stats.db += started.elapsed();
         stats.rows = sink.rows();
         let fetched = fetched.map_err(|_| self.too_late())?;
@@ -333,7 +238,11 @@ impl PostgisSource {
             }
             Ok(())
         };
-        let asked = timeout_at(deadline.instant(), asked).await.map_err(|_| self.too_late())?;
+        let asked = timeout_at(deadline.instant(), asked).await;
+        if request.layer.runs_sql_of_its_own() {
+            connection.cleanse();
+        }
+        let asked = asked.map_err(|_| self.too_late())?;
         connection.finish(&asked);
         Ok(asked.map(|()| feature))
     }

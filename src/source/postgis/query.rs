@@ -94,7 +94,7 @@ async fn try_out(client: &Client, sql: &str, values: &Values<'_>) -> Result<(), 
 }
 
 /// What the server has said against it.
-fn refused(layer: &str, error: Error) -> Result<Mismatch, Error> {
+pub(super) fn refused(layer: &str, error: Error) -> Result<Mismatch, Error> {
     let (layer, reason) = (layer.to_owned(), describe(&error));
     match error.as_db_error() {
         None => Err(error),

@@ -40,6 +40,8 @@ pub struct TableLayer {
     pub(super) details: Option<Details>,
     filtering: Filtering,
     params: Params,
+    /// Places of the parameters that the query takes.
+    used: Vec<usize>,
 }
 
 /// How a tile's area is told to the table's index.
@@ -166,6 +168,7 @@ impl TableLayer {
             details: self::details(&shape, template, table, settings)?,
             hints: Hints::new(table.long_values),
             params: settings.params.clone(),
+            used: template.map(|query| query.params(&settings.params)).unwrap_or_default(),
             definition,
             filtering,
             rows,
@@ -193,6 +196,16 @@ impl TableLayer {
     /// The columns of `allowed`, by which requests may filter, and what their values are.
     pub fn filterable(&self, allowed: &[String]) -> Vec<(String, Kind)> {
         self.filtering.kinds(allowed)
+    }
+
+    /// Whether it is made of a query or a function.
+    pub fn is_query(&self) -> bool {
+        self.rows.from.queried
+    }
+
+    /// Whether the query takes the layer's parameter at this place.
+    pub fn uses_param(&self, place: usize) -> bool {
+        self.used.contains(&place)
     }
 
     /// Whether there is more to be told of a feature than its tile has.

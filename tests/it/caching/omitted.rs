@@ -91,6 +91,28 @@ fn a_lenient_tileset_and_a_strict_one_of_the_same_layers_do_not_wait_for_each_ot
 }
 
 #[test]
+fn a_layer_that_is_disabled_is_omitted_too() {
+    let database = Database::with_world();
+    let server = Server::configured(&format!(
+        "[databases.main]\nurl = \"{}\"\n\
+         [databases.gone]\nurl = \"postgres://nobody@127.0.0.1:1/none\"\nacquire_timeout = \"100ms\"\n\
+         [layers.cities]\ndatabase = \"main\"\ntable = \"cities\"\n\
+         [layers.typo]\ndatabase = \"main\"\ntable = \"citees\"\n\
+         [layers.far]\ndatabase = \"gone\"\ntable = \"far\"\n\
+         [tilesets.strict]\nlayers = [\"cities\", \"far\"]\n\
+         [tilesets.lenient]\nlayers = [\"cities\", \"typo\", \"far\"]\non_layer_error = \"omit\"\n\
+         [tilesets.nothing]\nlayers = [\"typo\", \"far\"]\non_layer_error = \"omit\"\n",
+        database.url
+    ));
+    assert_eq!(get(&server, &format!("/strict/{WORLD}")).status, 503);
+    assert_eq!(get(&server, &format!("/nothing/{WORLD}")).status, 503);
+    let partial = lenient(&server);
+    assert_eq!(layers(&partial), ["cities"]);
+    assert_eq!(partial.header("tesela-truncated"), Some("typo;failed, far;failed"));
+    assert_eq!(partial.header("cache-control"), Some("public, max-age=0, s-maxage=10"));
+}
+
+#[test]
 fn members_may_come_from_several_databases_of_which_one_may_fail() {
     let (first, second) = (Database::with_world(), Database::with_world());
     let server = Server::configured(&format!(
