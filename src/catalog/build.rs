@@ -111,7 +111,7 @@ impl Builder<'_> {
         }
         let mut tileset = Tileset::new(id.to_owned(), members);
         tileset.description.clone_from(&settings.description);
-        tileset.missing = missing.into_iter().map(|(name, _)| name.clone()).collect();
+        tileset.lack(missing.into_iter().map(|(name, _)| name.clone()).collect());
         if omits {
             tileset.omit_failing();
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use geo::Rect;
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_128};
 
 use crate::query::{Arguments, Kind, Params};
 use crate::source::{Source, SourceLayer};
@@ -76,9 +76,10 @@ impl Layer {
     }
 
     /// Where its features are looked up by their ids: what the deepest zoom shows that has details.
-    pub fn details(&self) -> Option<&Part> {
+    pub fn details(&self) -> Option<(u8, &Part)> {
         let zooms = (self.min_zoom..=self.max_zoom).rev();
-        zooms.filter_map(|z| self.at(z)).find(|part| part.query.has_details())
+        let parts = zooms.filter_map(|z| Some((z, self.at(z)?)));
+        parts.into_iter().find(|(_, part)| part.query.has_details())
     }
 
     /// How far its tiles reach beyond their own square, in sides of a tile.
@@ -200,6 +201,15 @@ impl Tileset {
         self.identity ^= 1;
     }
 
+    /// From now on its tiles lack the layers of these ids. They are none of those of a tileset that
+    /// has them, or never did.
+    pub(super) fn lack(&mut self, missing: Vec<String>) {
+        if !missing.is_empty() {
+            self.identity ^= xxh3_128(format!("{missing:?}").as_bytes());
+        }
+        self.missing = missing;
+    }
+
     /// Zooms at which any member has tiles.
     pub fn zooms(&self) -> (u8, u8) {
         let min = self.members.iter().map(|layer| layer.min_zoom).min().unwrap_or(0);
@@ -233,10 +243,14 @@ impl Tileset {
         each.reduce(Lifetimes::shortest).unwrap_or(defaults)
     }
 
-    /// Digest of the members' versions in their order: 16 hexadecimal digits.
+    /// Digest of the members' versions in their order, and of those that are missing: 16 hexadecimal
+    /// digits.
     pub fn version(&self) -> String {
         let mut digest = Xxh3::new();
         self.members.iter().for_each(|member| digest.update(&member.version().to_le_bytes()));
+        if !self.missing.is_empty() {
+            digest.update(format!("{:?}", self.missing).as_bytes());
+        }
         format!("{:016x}", digest.digest())
     }
 

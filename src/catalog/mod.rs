@@ -118,7 +118,11 @@ impl Catalog {
         }
         let mut members = Vec::new();
         for part in name.split(',') {
-            members.extend(self.single(part)?.members.iter().cloned());
+            let tileset = self.single(part)?;
+            if !tileset.missing.is_empty() {
+                return Err(LookupError::Disabled(part.to_owned()));
+            }
+            members.extend(tileset.members.iter().cloned());
         }
         members.sort_by(|a, b| a.id.cmp(&b.id));
         members.dedup_by(|a, b| a.id == b.id);

@@ -1,8 +1,7 @@
 //! What a request asks of a tileset beside the tile: parameters and a filter.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{BuildHasher, RandomState};
-use std::num::NonZeroUsize;
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Arc, LazyLock};
 
 use lru::LruCache;
@@ -70,18 +69,44 @@ impl TileRequest {
     }
 }
 
-/// Queries that a tileset remembers having read: a map asks for each tile with the same one.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+/// Bytes that queries may take which have been read: a map asks for each tile with the same one.
+const REMEMBERED: usize = 8 << 20;
 
-/// Longest query that is remembered: more than a filter takes, encoded.
-const MAX_REMEMBERED: usize = 16_384;
+/// Queries of all tilesets, by a digest of the tileset and of what in them is about it.
+static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Default::default);
 
-type Known = LruCache<Box<str>, Result<Option<Arc<Asked>>, AskError>>;
+type Read = Result<Option<Arc<Asked>>, AskError>;
+
+/// What was read, the latest last, and the bytes that it takes.
+struct Known {
+    queries: LruCache<u128, (Read, usize)>,
+    bytes: usize,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self { queries: LruCache::unbounded(), bytes: 0 }
+    }
+}
+
+impl Known {
+    fn put(&mut self, key: u128, read: Read, bytes: usize) {
+        self.bytes += bytes;
+        if let Some((_, old)) = self.queries.put(key, (read, bytes)) {
+            self.bytes -= old;
+        }
+        while self.bytes > REMEMBERED
+            && let Some((_, (_, old))) = self.queries.pop_lru()
+        {
+            self.bytes -= old;
+        }
+    }
+}
 
 /// What a tileset makes of queries.
 pub(super) struct Takes {
-    /// Parameters or a filter: there is something to read, which is remembered here.
-    known: Option<Mutex<Known>>,
+    /// Parameters or a filter: there is something to read.
+    anything: bool,
     /// A parameter that has to be given.
     required: bool,
     filter: bool,
@@ -91,9 +116,8 @@ impl Takes {
     pub(super) fn of(tileset: &Tileset) -> Self {
         let takes = |layer: &Arc<Layer>| !layer.params.is_empty() || !layer.filterable.is_empty();
         let required = |layer: &Arc<Layer>| layer.params.iter().any(|param| param.required);
-        let takes_any = tileset.members.iter().any(takes);
         Self {
-            known: takes_any.then(|| Mutex::new(LruCache::new(REMEMBERED))),
+            anything: tileset.members.iter().any(takes),
             required: tileset.members.iter().any(required),
             filter: tileset.members.iter().any(|layer| !layer.filterable.is_empty()),
         }
@@ -117,26 +141,23 @@ impl Served {
     /// # Errors
     /// A declared parameter or the filter can't be used, or a required one is missing.
     pub fn asked(&self, query: &str) -> Result<Option<Arc<Asked>>, AskError> {
-        let Some(known) = &self.takes.known else { return Ok(None) };
-        if query.is_empty() && !self.takes.required {
+        let is_nothing = !self.takes.anything || query.is_empty() && !self.takes.required;
+        if is_nothing {
             return Ok(None);
         }
-        if let Some(asked) = known.lock().get(query) {
-            return asked.clone();
-        }
-        let asked = self.read(query);
-        if query.len() <= MAX_REMEMBERED {
-            known.lock().put(query.into(), asked.clone());
-        }
-        asked
-    }
-
-    fn read(&self, query: &str) -> Result<Option<Arc<Asked>>, AskError> {
         let pairs = self.takes.pairs(&self.tileset, query)?;
-        match pairs.is_empty() && !self.takes.required {
-            true => Ok(None),
-            false => asked(&self.tileset, &pairs),
+        if pairs.is_empty() && !self.takes.required {
+            return Ok(None);
         }
+        let key = secret_digest((self.tileset.identity, &self.version, &pairs));
+        if let Some((read, _)) = KNOWN.lock().queries.get(&key) {
+            return read.clone();
+        }
+        let read = asked(&self.tileset, &pairs);
+        // What is kept of it is a filter's tree at most, for each member.
+        let bytes = 512 + 8 * pairs.len() * self.tileset.members.len();
+        KNOWN.lock().put(key, read.clone(), bytes);
+        read
     }
 
     /// What of a URL's query is about the tileset, every value in its canonical form, as a query for
@@ -145,7 +166,7 @@ impl Served {
     /// # Errors
     /// A declared parameter or the filter can't be used.
     pub fn given(&self, query: &str) -> Result<String, AskError> {
-        if self.takes.known.is_none() {
+        if !self.takes.anything {
             return Ok(String::new());
         }
         let pairs = self.takes.pairs(&self.tileset, query)?;
@@ -225,8 +246,12 @@ fn digest(tileset: &Tileset, by_member: &[Arguments]) -> u128 {
         let filter = arguments.filter.as_ref().map(Filter::canonical).unwrap_or_default();
         text.push_str(&format!("{}:{filter}/", filter.len()));
     }
-    let [high, low] =
-        [0, 1].map(|i: usize| u128::from(SECRETS[i].hash_one((tileset.identity, &text))));
+    secret_digest((tileset.identity, &text))
+}
+
+/// A digest that nobody outside can foresee.
+pub(super) fn secret_digest(value: impl Hash) -> u128 {
+    let [high, low] = [0, 1].map(|i: usize| u128::from(SECRETS[i].hash_one(&value)));
     high << 64 | low
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::asked::secret_digest;
 use super::{Asked, Engine, Served, TileError};
 use crate::cache::{Joined, SingleFlight};
 use crate::source::{Deadline, FeatureRequest};
@@ -12,8 +13,8 @@ use crate::tile::compress;
 /// What everyone gets who waits for a feature.
 type Loaded = Result<Option<Feature>, Arc<TileError>>;
 
-/// Features that are being read: by what tiles are kept under, the id, and the generation of what is
-/// read.
+/// Features that are being read: by a digest of the layer, its version and what is asked of it; the id;
+/// and the generation of what is read.
 pub(super) type Flights = SingleFlight<(u128, i64, u64), Loaded>;
 
 #[derive(Clone, Debug)]
@@ -50,7 +51,8 @@ impl Engine {
             return Ok(None);
         }
         let read = served.members.generation();
-        let subject = asked.as_ref().map_or(served.tileset.identity, |asked| asked.digest);
+        let chosen = asked.as_ref().map_or(served.tileset.identity, |asked| asked.digest);
+        let subject = secret_digest((chosen, &served.version, &served.tileset.members[0].id));
         let load = || self.read_feature(served.clone(), asked, id);
         let loaded = match self.features.join((subject, id, read), || None, load) {
             Joined::Ready(loaded) => loaded,
@@ -73,11 +75,11 @@ impl Engine {
         let (metrics, log) = (self.metrics.clone(), self.log.clone());
         async move {
             let layer = &served.tileset.members[0];
-            let Some(part) = layer.details() else { return Ok(None) };
+            let Some((zoom, part)) = layer.details() else { return Ok(None) };
             let request = FeatureRequest {
                 layer: &part.query,
                 id,
-                zoom: layer.max_zoom.min(*part.zooms.end()),
+                zoom,
                 arguments: asked.as_ref().map_or(&layer.defaults, |asked| asked.of(0)),
             };
             let found = layer.database.source.feature(request, deadline).await;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use lru::LruCache;
 use parking_lot::Mutex;
 use tracing::{error, warn};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::{TileError, TileErrorKind};
 use crate::tile::TileCoord;
@@ -14,30 +15,33 @@ use crate::tile::TileCoord;
 /// second says enough.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Tilesets whose queries have failed lately; clients can put any number of them together.
-const TILESETS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
+/// Different failures that are remembered.
+const FAILURES: NonZeroUsize = NonZeroUsize::new(256).unwrap();
+
+/// Lines in an interval, however many different failures there are: some quote what clients send.
+const MOST_LINES: u32 = 20;
 
 /// Logs failures, but not each of a flood.
-pub struct FailureLog {
-    /// Of databases that don't answer.
-    database: Mutex<Option<Recent>>,
-    /// Of queries, by tileset.
-    queries: Mutex<LruCache<String, Recent>>,
-}
+pub struct FailureLog(Mutex<Recent>);
 
-/// When the last line was written, and the failures since that were not.
-type Recent = (Instant, u64);
+struct Recent {
+    /// By the digest of its text: when the last line was written, and how often it failed since.
+    failures: LruCache<u64, (Instant, u64)>,
+    /// Since when lines are counted, and how many there are.
+    lines: (Instant, u32),
+}
 
 impl Default for FailureLog {
     fn default() -> Self {
-        Self { database: Mutex::default(), queries: Mutex::new(LruCache::new(TILESETS)) }
+        let lines = (Instant::now(), 0);
+        Self(Mutex::new(Recent { failures: LruCache::new(FAILURES), lines }))
     }
 }
 
 impl FailureLog {
     /// Logs that a tile failed; called once for each tile, not for each request that waits for it.
     pub fn failed(&self, tileset: &str, tile: TileCoord, cause: &TileError) {
-        let Some(unlogged) = self.due(tileset, cause.kind()) else { return };
+        let Some(unlogged) = self.0.lock().due(&cause.to_string(), Instant::now()) else { return };
         match cause.kind() {
             TileErrorKind::Query | TileErrorKind::Aborted => {
                 error!(tileset, %tile, error = %cause, unlogged, "no tile");
@@ -50,7 +54,7 @@ impl FailureLog {
 
     /// Logs that a feature couldn't be looked up.
     pub fn feature_failed(&self, layer: &str, id: i64, cause: &TileError) {
-        let Some(unlogged) = self.due(layer, cause.kind()) else { return };
+        let Some(unlogged) = self.0.lock().due(&cause.to_string(), Instant::now()) else { return };
         match cause.kind() {
             TileErrorKind::Query | TileErrorKind::Aborted => {
                 error!(layer, id, error = %cause, unlogged, "no feature");
@@ -60,30 +64,26 @@ impl FailureLog {
             }
         }
     }
-
-    /// The failures of its like that were not logged since the last line, if another one is due.
-    fn due(&self, tileset: &str, kind: TileErrorKind) -> Option<u64> {
-        let now = Instant::now();
-        match kind {
-            TileErrorKind::Unavailable | TileErrorKind::Timeout => {
-                due(self.database.lock().get_or_insert((now, 0)), now)
-            }
-            TileErrorKind::Query | TileErrorKind::Aborted => {
-                let mut queries = self.queries.lock();
-                due(queries.get_or_insert_mut(tileset.to_owned(), || (now, 0)), now)
-            }
-        }
-    }
 }
 
-/// What `recent` has not logged, if a line is due `now`; the first is at once.
-fn due(recent: &mut Recent, now: Instant) -> Option<u64> {
-    let (last, unlogged) = recent;
-    if *last != now && now.duration_since(*last) < INTERVAL {
-        *unlogged += 1;
-        return None;
+impl Recent {
+    /// How often this failure was not logged since it was last, if a line is due `now`.
+    fn due(&mut self, text: &str, now: Instant) -> Option<u64> {
+        let key = xxh3_64(text.as_bytes());
+        let last = self.failures.get_mut(&key);
+        if let Some((_, unlogged)) = last.filter(|(at, _)| now.duration_since(*at) < INTERVAL) {
+            *unlogged += 1;
+            return None;
+        }
+        if now.duration_since(self.lines.0) >= INTERVAL {
+            self.lines = (now, 0);
+        }
+        self.lines.1 += 1;
+        if self.lines.1 > MOST_LINES {
+            return None;
+        }
+        Some(self.failures.put(key, (now, 0)).map_or(0, |(_, unlogged)| unlogged))
     }
-    Some(std::mem::replace(recent, (now, 0)).1)
 }
 
 #[cfg(test)]
@@ -92,23 +92,25 @@ mod tests {
 
     #[test]
     fn a_flood_of_failures_is_one_line_a_second_with_their_number() {
+        let mut recent = FailureLog::default().0.into_inner();
         let start = Instant::now();
-        let mut recent = (start, 0);
-        assert_eq!(due(&mut recent, start), Some(0));
+        assert_eq!(recent.due("down", start), Some(0));
         for n in 1..100 {
-            assert_eq!(due(&mut recent, start + Duration::from_millis(5 * n)), None);
+            assert_eq!(recent.due("down", start + Duration::from_millis(5 * n)), None);
         }
-        assert_eq!(due(&mut recent, start + Duration::from_millis(1500)), Some(99));
-        assert_eq!(due(&mut recent, start + Duration::from_secs(9)), Some(0));
+        assert_eq!(recent.due("wrong", start), Some(0), "another one is told at once");
+        assert_eq!(recent.due("down", start + Duration::from_millis(1500)), Some(99));
+        assert_eq!(recent.due("down", start + Duration::from_secs(9)), Some(0));
     }
 
     #[test]
-    fn each_tilesets_queries_are_logged_and_each_databases_silence_once() {
-        let log = FailureLog::default();
-        assert_eq!(log.due("a", TileErrorKind::Query), Some(0));
-        assert_eq!(log.due("b", TileErrorKind::Query), Some(0));
-        assert_eq!(log.due("a", TileErrorKind::Aborted), None);
-        assert_eq!(log.due("a", TileErrorKind::Timeout), Some(0));
-        assert_eq!(log.due("b", TileErrorKind::Unavailable), None);
+    fn failures_that_all_differ_are_no_flood_either() {
+        let mut recent = FailureLog::default().0.into_inner();
+        let start = Instant::now();
+        let lines = |recent: &mut Recent, now| {
+            (0..5_000).filter(|n| recent.due(&format!("no number: {n}"), now).is_some()).count()
+        };
+        assert_eq!(lines(&mut recent, start), MOST_LINES as usize);
+        assert_eq!(lines(&mut recent, start + Duration::from_millis(1100)), MOST_LINES as usize);
     }
 }

@@ -328,7 +328,7 @@ impl Engine {
         let metrics = self.metrics.clone();
         let timeout = self.settings.request_timeout;
         let TileRequest { served, coord, .. } = &request;
-        let ttl = served.policy(coord.z()).lifetimes.ttl;
+        let Lifetimes { ttl, stale_if_error, .. } = served.policy(coord.z()).lifetimes;
         let error_ttl = self.settings.cache.error_ttl;
         let (published, log) = (self.published.load_full(), self.log.clone());
         let failures = self.failures.clone();
@@ -350,17 +350,24 @@ impl Engine {
                 let kept = cache.insert(key, tile.clone(), ttl, &stamp);
                 return Ok(Made { tile, timing, kept });
             }
-            // Where there is an old tile, what failed isn't tried again at once.
-            if let Some((_, error)) = failed.into_iter().next()
-                && error.kind() != TileErrorKind::Unavailable
-            {
-                failures.insert(key, Arc::new(error));
-            }
-            // For as long, a tile that lacks something stands in where there is nothing better.
             let tile = tile.into_partial();
-            let kept = match cache.get(&key, Instant::now()) {
-                Some(old) if !old.tile.is_partial() => Kept::No,
-                _ => cache.insert(key, tile.clone(), error_ttl.min(ttl), &stamp),
+            let Some((_, error)) = failed.into_iter().next() else {
+                let kept = cache.insert(key, tile.clone(), ttl, &stamp);
+                return Ok(Made { tile, timing, kept });
+            };
+            // Where there is a whole one that may stand in, what failed isn't tried again at once; where
+            // there is none, this one stands in for as long.
+            let old = cache.get(&key, Instant::now()).filter(|old| !old.tile.is_partial());
+            let stands_in = old.is_some_and(|old| match old.age {
+                Age::Fresh(_) => true,
+                Age::Stale(over) => over <= stale_if_error,
+            });
+            let kept = match stands_in {
+                true => {
+                    failures.insert(key, Arc::new(error));
+                    Kept::No
+                }
+                false => cache.insert(key, tile.clone(), error_ttl.min(ttl), &stamp),
             };
             Ok(Made { tile, timing, kept })
         }

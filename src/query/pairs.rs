@@ -12,7 +12,7 @@ pub struct MalformedQuery;
 
 /// Names and values in their order, as forms and `URLSearchParams` write them (URL Standard,
 /// section 5.1 "application/x-www-form-urlencoded parsing").
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Pairs<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
 impl<'a> Pairs<'a> {
@@ -36,6 +36,11 @@ impl<'a> Pairs<'a> {
     /// All values of a name.
     pub fn values<'p>(&'p self, name: &'p str) -> impl Iterator<Item = &'p str> {
         self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_ref())
+    }
+
+    /// Bytes of all names and values.
+    pub fn len(&self) -> usize {
+        self.0.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 
     /// Whether there are none.

@@ -65,7 +65,7 @@ impl SourceLayer {
     /// settings.
     pub fn runs_sql_of_its_own(&self) -> bool {
         match self {
-            Self::Postgis(layer) => layer.is_query(),
+            Self::Postgis(layer) => layer.runs_sql_of_its_own(),
             Self::PostgisTiles(_) => true,
         }
     }
@@ -111,7 +111,7 @@ pub struct LayerRequest<'a> {
 pub struct FeatureRequest<'a> {
     pub layer: &'a SourceLayer,
     pub id: i64,
-    /// The deepest zoom of the layer, at which it is looked up.
+    /// The deepest zoom that shows it.
     pub zoom: u8,
     pub arguments: &'a Arguments,
 }

@@ -254,6 +254,33 @@ fn a_geometry_that_can_not_be_told_is_null_and_the_rest_is_told() {
     }
 }
 
+/// Two layers of one table and of one name in tiles, of which one tells less.
+#[test]
+fn what_one_layer_keeps_to_itself_another_does_not_tell() {
+    let database = Database::new();
+    database.execute(PLACES);
+    let slow = "sql = \"SELECT p.*, pg_sleep(0.05) FROM places p WHERE geom && {bbox}\"\nid = \"id\"\n\
+                srid = 3857\nlayer_name = \"same\"\nproperties = []\n";
+    let server = serve(
+        &database,
+        &format!(
+            "[layers.open]\n{slow}details = [\"name\"]\n[layers.inner]\n{slow}details = [\"kind\"]\n"
+        ),
+    );
+    std::thread::scope(|scope| {
+        for n in 0..24 {
+            let (layer, key) = if n % 2 == 0 { ("open", "name") } else { ("inner", "kind") };
+            let server = &server;
+            scope.spawn(move || {
+                let feature = get(server, &format!("/{layer}/features/1")).json();
+                let keys: Vec<&String> =
+                    feature["properties"].as_object().unwrap().keys().collect();
+                assert_eq!(keys, [key], "{layer}");
+            });
+        }
+    });
+}
+
 #[test]
 fn who_asks_for_a_feature_at_the_same_time_shares_its_reading() {
     let database = Database::new();

@@ -63,9 +63,18 @@ impl Connection {
     /// who uses the connection has the settings that it began with. Nobody waits for it, since
     /// statements run in the order in which they are sent.
     pub(super) fn cleanse(&self) {
-        const CLEANSE: &str = "RESET ALL; SELECT pg_catalog.pg_advisory_unlock_all(); UNLISTEN *";
-        // The first poll sends it, and there is nothing to be done about its answer.
-        let _ = self.client.batch_execute(CLEANSE).now_or_never();
+        const CLEANSE: [&str; 5] = [
+            "RESET ALL",
+            "RESET SESSION AUTHORIZATION",
+            "RESET ROLE",
+            "UNLISTEN *",
+            "SELECT pg_catalog.pg_advisory_unlock_all()",
+        ];
+        // One by one, so that none undoes another by failing. The first poll sends a statement, and
+        // there is nothing to be done about its answer.
+        for statement in CLEANSE {
+            let _ = self.client.batch_execute(statement).now_or_never();
+        }
     }
 
     /// A transaction, for which nobody else may use the connection.

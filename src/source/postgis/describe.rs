@@ -72,13 +72,18 @@ impl PostgisSource {
         let describing = discover::describe_functions(connection.client(), inventory, wanted);
         let described = timeout(PATIENCE, describing).await;
         connection.cleanse();
-        match described.map_err(|_| self.too_late())? {
-            Ok(ended) if ended => connection.finish(&Ok(())),
-            Ok(_) => {}
-            Err(error) => {
+        match described {
+            Ok(Ok(true)) => connection.finish(&Ok(())),
+            Ok(Ok(false)) => {}
+            Ok(Err(error)) => {
                 let described = Err::<(), _>(error);
                 connection.finish(&described);
                 return described.map_err(|error| self.classify(&error));
+            }
+            // The others can do without what is still to be described.
+            Err(_) => {
+                let error = self.too_late().to_string();
+                tracing::warn!(error, "can't describe all functions; another try follows");
             }
         }
         Ok(())

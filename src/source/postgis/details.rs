@@ -25,6 +25,8 @@ const DIGITS: u32 = 7;
 /// take a hundred megabytes on its way.
 const MAX_GEOMETRY: u32 = 1 << 20;
 
+const NO_GEOMETRY: &str = "NULL::pg_catalog.text";
+
 /// What is told of a feature.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Detail<'a> {
@@ -48,11 +50,11 @@ pub(super) struct Details {
 impl Details {
     /// `None` for a layer without ids. `from` is the table, or the query in parentheses.
     pub(super) fn new(shape: &Shape<'_>, from: &str, details: &[Detail<'_>]) -> Option<Self> {
-        let mut geometry = "NULL".to_owned();
+        let mut geometry = NO_GEOMETRY.to_owned();
         let (mut properties, mut names) = (String::new(), Vec::new());
         for detail in details {
             match detail {
-                Detail::Geometry => geometry = geojson(shape),
+                Detail::Geometry => geometry = format!("({})::pg_catalog.text", geojson(shape)),
                 Detail::Column(column) => {
                     properties.push_str(", ");
                     properties.push_str(&value(column));
@@ -61,13 +63,18 @@ impl Details {
             }
         }
         Some(Self {
-            geometry: format!("({geometry})::pg_catalog.text"),
+            geometry,
             properties,
             from: from.to_owned(),
             queried: shape.queried,
             id: quote(shape.id?),
             names,
         })
+    }
+
+    /// Whether the geometry is told, which may be what fails.
+    pub(super) fn has_geometry(&self) -> bool {
+        self.geometry != NO_GEOMETRY
     }
 
     /// The values of the parameters that a query has whatever it is asked for. Boxes hold the world.
@@ -101,7 +108,7 @@ impl Details {
         let condition = condition.map(|sql| format!(" AND {sql}")).unwrap_or_default();
         all.extend(values.given.literals());
         let Self { geometry, properties, from, id, .. } = self;
-        let geometry = if with_geometry { geometry } else { "NULL::pg_catalog.text" };
+        let geometry = if with_geometry { geometry } else { NO_GEOMETRY };
         let sql = format!(
             "SELECT {geometry}{properties} FROM {from} WHERE {id} = ${place}{condition} LIMIT 1"
         );

@@ -120,8 +120,11 @@ pub(super) async fn describe_functions(
     wanted: &WantedFunctions,
 ) -> Result<bool, Error> {
     let places = wanted.places(inventory);
-    for place in places.keys() {
-        inventory.functions[*place].describe(client, &inventory.postgis_schema).await?;
+    places.keys().for_each(|place| inventory.functions[*place].pending = true);
+    for (place, wants_srid) in &places {
+        let function = &mut inventory.functions[*place];
+        function.describe(client, &inventory.postgis_schema).await?;
+        function.pending = *wants_srid && function.unknown_srid().is_some();
     }
     let look = Look { client, postgis: quote(&inventory.postgis_schema) };
     let functions = &mut inventory.functions;
@@ -138,6 +141,7 @@ pub(super) async fn describe_functions(
     let (samples, ended) = round(unknown, sample).await;
     for (place, sample) in samples {
         let function = &mut functions[place];
+        function.pending = sample.is_err();
         match (sample, function.table()) {
             (Ok(sample), Some(table)) => {
                 table.geometry.sampled = true;

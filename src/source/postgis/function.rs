@@ -84,9 +84,17 @@ impl FunctionLayer {
         if self.takes_params {
             values.push((&request.arguments.json, Type::TEXT));
         }
-        let mut rows = Vec::new();
-        connection.rows(&self.sql, &values, |row: Row, _: &[Decoder]| rows.push(row)).await?;
-        let size: usize = rows.iter().filter_map(|row| raw(row, 0)).map(<[u8]>::len).sum();
+        let (mut rows, mut size) = (Vec::new(), 0);
+        let each = |row: Row, _: &[Decoder]| {
+            size += raw(&row, 0).map_or(0, <[u8]>::len);
+            if size as u64 <= MAX_TILE {
+                rows.push(row);
+            }
+        };
+        connection.rows(&self.sql, &values, each).await?;
+        if size as u64 > MAX_TILE {
+            return Ok(Err(format!("{} gives no tile: it has {size} bytes", self.sql)));
+        }
         let is_movable = Handle::try_current()
             .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
         let joined = match size > HEAVY && is_movable {

@@ -28,6 +28,8 @@ pub struct Function {
     /// Its arguments are called `z`, `x` and `y`: it is meant to be a function of tiles.
     pub is_named: bool,
     pub(super) returns: Returns,
+    /// Somebody wants it, and it has not been described or looked at yet.
+    pub(super) pending: bool,
     /// Why it can't be called, as far as somebody wanted it.
     pub(super) problem: Option<Mismatch>,
     /// What tells it from another function of its name.
@@ -153,9 +155,18 @@ fn function(row: &Row) -> Result<Option<(Function, bool)>, Error> {
     let comment = row.try_get(2)?;
     let suffix = suffix(&types, params);
     let more = arguments.len() > 3 + usize::from(params.is_some());
-    let problem = None;
-    let function =
-        Function { schema, name, comment, types, params, is_named, returns, problem, suffix };
+    let function = Function {
+        schema,
+        name,
+        comment,
+        types,
+        params,
+        is_named,
+        returns,
+        pending: false,
+        problem: None,
+        suffix,
+    };
     Ok(Some((function, more)))
 }
 
@@ -218,6 +229,13 @@ impl Function {
     pub(super) fn table(&mut self) -> Option<&mut SpatialTable> {
         let Returns::Rows(Some(rows)) = &mut self.returns else { return None };
         rows.as_mut().as_mut().ok()?.tables.first_mut()
+    }
+
+    /// Another look may tell more of it.
+    pub(super) fn is_incomplete(&self) -> bool {
+        let unlooked = |problem: &Mismatch| matches!(problem, Mismatch::UndescribedQuery { .. });
+        let described = self.rows().and_then(|rows| rows.as_ref().err());
+        self.pending || self.problem.iter().chain(described).any(unlooked)
     }
 
     /// Whether the database would call it, as far as somebody wanted to know.

@@ -33,7 +33,7 @@ impl Inventory {
         };
         self.tables.iter().any(|table| table.geometry.unlooked.is_some())
             || self.queries.values().any(unlooked)
-            || self.functions.iter().filter_map(Function::rows).any(unlooked)
+            || self.functions.iter().any(Function::is_incomplete)
     }
 }
 

@@ -232,7 +232,10 @@ impl PostgisSource {
                     None => connection.rows(&sql, &parameters, each).await,
                 };
                 match asked {
-                    Err(error) if with_geometry && error::is_transform_failure(&error) => {}
+                    Err(error)
+                        if with_geometry
+                            && details.has_geometry()
+                            && error::is_transform_failure(&error) => {}
                     asked => return asked,
                 }
             }

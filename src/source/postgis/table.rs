@@ -7,7 +7,7 @@ use super::condition::Given;
 use super::details::Details;
 use super::distant::may_be_large;
 use super::hints::Hints;
-use super::inventory::{Column, GeometryColumn, Inventory, SpatialTable};
+use super::inventory::{Column, GeometryColumn, Inventory, Relation, SpatialTable};
 use super::mismatch::Mismatch;
 use super::mvt::Mvt;
 use super::query::Query;
@@ -42,6 +42,7 @@ pub struct TableLayer {
     params: Params,
     /// Places of the parameters that the query takes.
     used: Vec<usize>,
+    runs_sql: bool,
 }
 
 /// How a tile's area is told to the table's index.
@@ -169,6 +170,7 @@ impl TableLayer {
             hints: Hints::new(table.long_values),
             params: settings.params.clone(),
             used: template.map(|query| query.params(&settings.params)).unwrap_or_default(),
+            runs_sql: template.is_some() || table.relation == Relation::View,
             definition,
             filtering,
             rows,
@@ -198,9 +200,9 @@ impl TableLayer {
         self.filtering.kinds(allowed)
     }
 
-    /// Whether it is made of a query or a function.
-    pub fn is_query(&self) -> bool {
-        self.rows.from.queried
+    /// Whether rows are made by SQL of somebody's: a query's, a function's, a view's.
+    pub fn runs_sql_of_its_own(&self) -> bool {
+        self.runs_sql
     }
 
     /// Whether the query takes the layer's parameter at this place.

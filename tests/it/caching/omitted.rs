@@ -110,6 +110,30 @@ fn a_layer_that_is_disabled_is_omitted_too() {
     assert_eq!(layers(&partial), ["cities"]);
     assert_eq!(partial.header("tesela-truncated"), Some("typo;failed, far;failed"));
     assert_eq!(partial.header("cache-control"), Some("public, max-age=0, s-maxage=10"));
+    assert_eq!(status(&lenient(&server)), "tesela; hit", "it isn't made each time");
+    // Put together with others it can't say what it lacks.
+    assert_eq!(get(&server, &format!("/lenient,cities/{WORLD}")).status, 503);
+}
+
+/// They have the same members, and one of them lacks something.
+#[test]
+fn tilesets_that_lack_different_layers_share_no_tiles() {
+    let database = Database::with_world();
+    let server = Server::configured(&format!(
+        "[databases.main]\nurl = \"{}\"\n[layers.cities]\ntable = \"cities\"\n\
+         [layers.typo]\ntable = \"citees\"\n\
+         [tilesets.whole]\nlayers = [\"cities\"]\non_layer_error = \"omit\"\n\
+         [tilesets.lenient]\nlayers = [\"cities\", \"typo\"]\non_layer_error = \"omit\"\n",
+        database.url
+    ));
+    for _ in 0..2 {
+        let whole = get(&server, &format!("/whole/{WORLD}"));
+        assert_eq!(whole.header("tesela-truncated"), None);
+        assert_eq!(lenient(&server).header("tesela-truncated"), Some("typo;failed"));
+    }
+    let url = |name: &str| server.get(&format!("/{name}")).json()["tiles"][0].clone();
+    let version = |name: &str| url(name).as_str().unwrap().split_once("?v=").unwrap().1.to_owned();
+    assert_ne!(version("whole"), version("lenient"));
 }
 
 #[test]
