@@ -3,6 +3,7 @@
 //! Requests arrive on actix workers. They only look up and wait: every fetch and every encoding
 //! runs on the application's own runtime.
 
+mod answer;
 mod asked;
 mod encodings;
 mod error;
@@ -23,6 +24,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use answer::Made;
+pub use answer::{Answer, Origin};
 use arc_swap::ArcSwap;
 pub use asked::{AskError, Asked, TileRequest};
 use futures_util::FutureExt;
@@ -50,49 +53,6 @@ use crate::tile::Encoding;
 
 /// The value that everyone who waits for a tile gets.
 type Loaded = Result<Made, Arc<TileError>>;
-
-/// A tile that was just made.
-#[derive(Clone, Debug)]
-struct Made {
-    tile: CachedTile,
-    timing: Timing,
-    kept: Kept,
-}
-
-/// A tile and where it came from.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// In gzip.
-    pub tile: CachedTile,
-    pub origin: Origin,
-    /// Its time is over, what it shows was purged while it was made, or it lacks a layer that couldn't
-    /// be read: nobody should keep it.
-    pub is_stale: bool,
-}
-
-impl Answer {
-    /// What memory has, and is as it should be, unless it lacks a layer.
-    fn hit(tile: CachedTile) -> Self {
-        Self { is_stale: tile.is_partial(), tile, origin: Origin::Hit }
-    }
-}
-
-/// Where an answer came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// Memory.
-    Hit,
-    /// Memory, though its time was over this long ago.
-    Stale(Duration),
-    /// Made for this request.
-    Miss {
-        timing: Timing,
-        /// Whether it is kept.
-        stored: bool,
-    },
-    /// Made for another request that was already waiting.
-    Collapsed,
-}
 
 /// How the engine is set up.
 #[derive(Clone, Debug)]
@@ -351,23 +311,15 @@ impl Engine {
                 return Ok(Made { tile, timing, kept });
             }
             let tile = tile.into_partial();
-            let Some((_, error)) = failed.into_iter().next() else {
-                let kept = cache.insert(key, tile.clone(), ttl, &stamp);
-                return Ok(Made { tile, timing, kept });
-            };
-            // Where there is a whole one that may stand in, what failed isn't tried again at once; where
-            // there is none, this one stands in for as long.
-            let old = cache.get(&key, Instant::now()).filter(|old| !old.tile.is_partial());
-            let stands_in = old.is_some_and(|old| match old.age {
-                Age::Fresh(_) => true,
-                Age::Stale(over) => over <= stale_if_error,
-            });
-            let kept = match stands_in {
-                true => {
+            let kept = match failed.into_iter().next() {
+                None => cache.insert(key, tile.clone(), ttl, &stamp),
+                // What failed isn't tried again at once where there is something better.
+                Some((_, error)) if stands_in(&cache, &key, stale_if_error) => {
                     failures.insert(key, Arc::new(error));
                     Kept::No
                 }
-                false => cache.insert(key, tile.clone(), error_ttl.min(ttl), &stamp),
+                // Where there isn't, this stands in for as long.
+                Some(_) => cache.insert(key, tile.clone(), error_ttl.min(ttl), &stamp),
             };
             Ok(Made { tile, timing, kept })
         }
@@ -404,4 +356,13 @@ impl Engine {
         let made = self.encodings.get(&self.cache, &self.runtime, wanted).await;
         made.map_err(|_| Arc::new(TileError::aborted()))
     }
+}
+
+/// Whether memory has a whole tile that may be served in place of one that lacks something.
+fn stands_in(cache: &TileCache, key: &Key, stale_if_error: Duration) -> bool {
+    let old = cache.get(key, Instant::now()).filter(|old| !old.tile.is_partial());
+    old.is_some_and(|old| match old.age {
+        Age::Fresh(_) => true,
+        Age::Stale(over) => over <= stale_if_error,
+    })
 }

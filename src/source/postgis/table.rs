@@ -123,10 +123,7 @@ impl TableLayer {
         template: Option<&Template>,
     ) -> Result<Self, Mismatch> {
         let srid = srid(table, settings)?;
-        let known = srid == 3857 || srid == 4326;
-        if !known && !inventory.srids.is_empty() && !inventory.srids.contains(&srid) {
-            return Err(Mismatch::UnknownSystem { table: settings.table.clone(), srid });
-        }
+        let known = is_known(inventory, srid, settings)?;
         let id = id_column(table, settings)?;
         let columns = properties(table, settings, id.as_deref())?;
         let mut order = order(table, settings)?;
@@ -284,6 +281,15 @@ fn definition(
     }
     text.push_str(&filter.map(|filter| format!("; {}", filter.canonical())).unwrap_or_default());
     text
+}
+
+/// Whether rows can be used without a transformation.
+fn is_known(inventory: &Inventory, srid: i32, settings: &TableSettings) -> Result<bool, Mismatch> {
+    let known = srid == 3857 || srid == 4326;
+    match known || inventory.srids.is_empty() || inventory.srids.contains(&srid) {
+        true => Ok(known),
+        false => Err(Mismatch::UnknownSystem { table: settings.table.clone(), srid }),
+    }
 }
 
 fn srid(table: &SpatialTable, settings: &TableSettings) -> Result<i32, Mismatch> {
