@@ -4,10 +4,24 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// What is printed below every help text of the command itself.
+const AFTER_HELP: &str = "\
+To begin with:
+  tesela serve postgres://user:password@host/database    serve a whole database
+  tesela init postgres://… > tesela.toml                 write a configuration for it
+  tesela serve --config tesela.toml                      and serve that
+
+Exit status:
+  0    done; for serve, stopped by SIGTERM
+  1    failed; for check, something configured can't be served
+  2    wrong arguments
+  130  interrupted";
 
 /// Vector tiles from PostGIS, made in Rust, cached, ready for a CDN.
 #[derive(Debug, Parser)]
-#[command(name = "tesela", version, max_term_width = 100)]
+#[command(name = "tesela", version, max_term_width = 100, after_help = AFTER_HELP)]
 pub struct Cli {
     /// How to write the log to standard error. RUST_LOG sets what is logged, for example
     /// RUST_LOG=tesela=debug for every request.
@@ -33,6 +47,10 @@ pub enum Command {
     Check(CheckArgs),
     /// Print a commented configuration for a database.
     Init(InitArgs),
+    /// Print a shell's completions, for example into /etc/bash_completion.d/tesela.
+    Completions { shell: Shell },
+    /// Print the manual page, for example into /usr/local/share/man/man1/tesela.1.
+    Man,
 }
 
 #[derive(Debug, Args)]

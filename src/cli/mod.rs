@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod generate;
 mod init;
 mod logging;
 mod sources;
@@ -31,6 +32,8 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve(&args).map(|()| ExitCode::SUCCESS),
         Command::Check(args) => check::check(args.config.as_deref(), &args.sources),
         Command::Init(args) => init::init(&args.url).map(|()| ExitCode::SUCCESS),
+        Command::Completions { shell } => generate::completions(shell),
+        Command::Man => generate::man(),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error}");

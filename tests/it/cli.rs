@@ -224,3 +224,35 @@ fn init_writes_names_of_any_kind_without_a_way_out_of_them() {
     let shown = String::from_utf8(check.stdout).unwrap();
     assert!(shown.contains("\"public\".\"${HOME}\" (geom)"), "{shown}");
 }
+
+#[test]
+fn completions_and_the_manual_page_are_printed() {
+    for (shell, what) in
+        [("bash", "complete "), ("zsh", "#compdef tesela"), ("fish", "complete -c tesela")]
+    {
+        let output = run(&["completions", shell]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && text.contains(what), "{shell}: {text}");
+        for word in ["serve", "check", "init", "config"] {
+            assert!(text.contains(word), "{shell}: {word}");
+        }
+    }
+    let output = run(&["man"]);
+    let page = String::from_utf8(output.stdout).unwrap();
+    assert!(page.contains(".TH tesela 1"), "{page}");
+    for what in ["TESELA SERVE", "TESELA CHECK", "Exit status", "\\-\\-strict"] {
+        assert!(page.contains(what), "{what} is missing:\n{page}");
+    }
+}
+
+#[test]
+fn who_gives_no_command_is_told_how_to_begin() {
+    let output = run(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("tesela serve postgres://user:password@host/database"), "{text}");
+    let output = run(&["serve"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("there is nothing to serve") && text.contains("tesela init"), "{text}");
+}
