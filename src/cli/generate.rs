@@ -21,7 +21,11 @@ pub fn man() -> Result<ExitCode, CommandError> {
     let mut command = Cli::command();
     command.build();
     let mut page = Vec::new();
-    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    let man = clap_mangen::Man::new(command.clone());
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_options_section(&mut page)?;
     for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
         let part = clap_mangen::Man::new(command.clone());
         let title = command.get_bin_name().unwrap_or_default().to_uppercase();
@@ -30,6 +34,8 @@ pub fn man() -> Result<ExitCode, CommandError> {
         part.render_synopsis_section(&mut page)?;
         part.render_options_section(&mut page)?;
     }
+    // In place of a list of pages that aren't there.
+    man.render_extra_section(&mut page)?;
     print(&String::from_utf8(page)?)?;
     Ok(ExitCode::SUCCESS)
 }
