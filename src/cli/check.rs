@@ -85,7 +85,10 @@ fn headline(tileset: &Tileset) -> String {
     let (min, max) = tileset.zooms();
     match tileset.members.as_slice() {
         [layer] if layer.id == tileset.id => {
-            let part = |part: &Part| format!("{} ({})", part.table, part.geometry);
+            let part = |part: &Part| match part.geometry.as_str() {
+                "" => part.table.clone(),
+                geometry => format!("{} ({geometry})", part.table),
+            };
             let mut parts: Vec<String> = layer.parts.iter().map(part).collect();
             parts.dedup();
             format!("{}  {}, zoom {min}-{max}", layer.id, parts.join(", "))
@@ -125,6 +128,14 @@ async fn warnings_of(part: &Part, tables: &Tables, source: &PostgisSource) -> Ve
              set id = \"…\" to a non-negative integer column"
                 .to_owned(),
         );
+    }
+    if let (true, Some(id)) = (query.has_details(), query.id_column())
+        && table.primary_key.as_deref() != Some(id)
+    {
+        warnings.push(format!(
+            "details are looked up by {id}, which is no primary key: without an index on it, each click \
+             reads the whole table"
+        ));
     }
     match source.largest_row(table).await {
         Ok(Some(bytes)) if bytes > LARGE_ROW => warnings.push(format!(

@@ -322,6 +322,23 @@ fn details_that_can_not_be_are_refused() {
 }
 
 #[test]
+fn check_warns_of_details_that_no_key_finds() {
+    let database = Database::new();
+    database.execute(&format!("{PLACES}; ALTER TABLE places ADD COLUMN other int"));
+    let warned = |id: &str| {
+        let toml = format!(
+            "[databases.main]\nurl = \"{}\"\n[layers.a]\ntable = \"places\"\nid = \"{id}\"\n\
+             details = [\"name\"]\n",
+            database.url
+        );
+        let file = ConfigFile::new(&toml);
+        let output = run(&["check", "--config", &file.path]);
+        String::from_utf8(output.stdout).unwrap().contains("details are looked up by other")
+    };
+    assert!(warned("other") && !warned("id"));
+}
+
+#[test]
 fn a_database_that_is_down_is_503_for_features_too() {
     let database = Database::new();
     database.execute(PLACES);
