@@ -63,14 +63,13 @@ impl Connection {
     /// who uses the connection has the settings that it began with. Nobody waits for it, since
     /// statements run in the order in which they are sent.
     pub(super) fn cleanse(&self) {
-        const CLEANSE: [&str; 5] = [
+        const CLEANSE: [&str; 3] = [
             "RESET ALL",
-            "RESET SESSION AUTHORIZATION",
-            "RESET ROLE",
-            "UNLISTEN *",
-            "SELECT pg_catalog.pg_advisory_unlock_all()",
+            "RESET SESSION AUTHORIZATION; RESET ROLE",
+            // Locks are released even if a server that follows another one refuses the rest.
+            "SELECT pg_catalog.pg_advisory_unlock_all(); UNLISTEN *",
         ];
-        // One by one, so that none undoes another by failing. The first poll sends a statement, and
+        // One by one, so that none undoes another by failing. The first poll sends a message, and
         // there is nothing to be done about its answer.
         for statement in CLEANSE {
             let _ = self.client.batch_execute(statement).now_or_never();
