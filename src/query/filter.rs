@@ -185,12 +185,6 @@ impl Filter {
         names
     }
 
-    /// What both select.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self { condition: Condition::all([self.condition, other.condition]) }
-    }
-
     /// One text for all spellings of a filter and for no other filter. The order of what `AND`,
     /// `OR` and `IN` join is spelling, too.
     pub fn canonical(&self) -> String {

@@ -3,7 +3,7 @@
 //! cql2's grammar recurses, and tries what is in parentheses again as a list when it fails: a
 //! mistake within 30 pairs of parentheses would take an hour, and a chain of 4,000 signs more stack
 //! than a thread has. Depth and tokens bound the stack, to less than 400 KB; the grammar's calls
-//! bound the time, to 5 ms (10 ms unoptimised).
+//! bound the time, to some 2 ms.
 
 use std::iter::Peekable;
 use std::num::NonZeroUsize;
