@@ -279,7 +279,7 @@ pub enum OnLayerError {
     /// The tile fails.
     #[default]
     Fail,
-    /// It goes without that layer, says so, and is kept by nobody.
+    /// It goes without that layer, says so, and is kept for no longer than an error.
     Omit,
 }
 

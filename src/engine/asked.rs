@@ -77,7 +77,7 @@ static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Default::default);
 
 type Read = Result<Option<Arc<Asked>>, AskError>;
 
-/// What was read, the latest last, and the bytes that it takes.
+/// What was read, by how long ago it was last asked for, and the bytes that it takes.
 struct Known {
     queries: LruCache<u128, (Read, usize)>,
     bytes: usize,
@@ -172,10 +172,9 @@ impl Served {
         let pairs = self.takes.pairs(&self.tileset, query)?;
         let layers = &self.tileset.members;
         let filter = filter(&pairs)?;
-        for layer in layers {
-            arguments(layer, &pairs, (filter.as_ref(), true))?;
-        }
-        canonical_query(layers, &pairs)
+        let by_member: Result<Vec<Arguments>, AskError> =
+            layers.iter().map(|layer| arguments(layer, &pairs, (filter.as_ref(), true))).collect();
+        Ok(canonical_query(layers, &by_member?, &pairs))
     }
 }
 
@@ -267,11 +266,10 @@ fn is_unbounded(layers: &[Arc<Layer>], by_member: &[Arguments]) -> bool {
 }
 
 /// Where members disagree on what a value is, it stays as it was given.
-fn canonical_query(layers: &[Arc<Layer>], pairs: &Pairs<'_>) -> Result<String, AskError> {
+fn canonical_query(layers: &[Arc<Layer>], by_member: &[Arguments], pairs: &Pairs<'_>) -> String {
     let mut given: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for layer in layers {
-        let values = layer.params.given(pairs, true)?;
-        let all = layer.params.iter().zip(values);
+    for (layer, arguments) in layers.iter().zip(by_member) {
+        let all = layer.params.iter().zip(&arguments.values);
         for (param, value) in all.filter(|(param, _)| pairs.values(&param.name).next().is_some()) {
             given.entry(&param.name).or_default().insert(value.to_string());
         }
@@ -290,7 +288,7 @@ fn canonical_query(layers: &[Arc<Layer>], pairs: &Pairs<'_>) -> Result<String, A
     let pair = |(name, value): &(&str, String)| {
         format!("{}={}", utf8_percent_encode(name, ENCODED), utf8_percent_encode(value, ENCODED))
     };
-    Ok(query.iter().map(pair).collect::<Vec<_>>().join("&"))
+    query.iter().map(pair).collect::<Vec<_>>().join("&")
 }
 
 impl Asked {

@@ -4,10 +4,8 @@ use std::fmt::Write;
 
 use crate::support::database::Database;
 use crate::support::eventually;
-use crate::support::server::{ConfigFile, Response, Server, run};
+use crate::support::server::{ConfigFile, GZIP, Response, Server, run};
 use crate::support::tile::{Feature, decode};
-
-const GZIP: (&str, &str) = ("accept-encoding", "gzip");
 
 /// The tile that all rows are in; a grid unit is 611.5 m.
 const TILE: &str = "4/8/7";

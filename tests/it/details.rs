@@ -3,19 +3,7 @@
 use serde_json::json;
 
 use crate::support::database::Database;
-use crate::support::server::{ConfigFile, Response, Server, run};
-
-fn serve(database: &Database, more: &str) -> Server {
-    Server::configured(&format!(
-        "[server]\nadmin_listen = \"127.0.0.1:0\"\npublic_url = \"https://t.example\"\n\
-         [databases.main]\nurl = \"{}\"\n{more}",
-        database.url
-    ))
-}
-
-fn get(server: &Server, path: &str) -> Response {
-    server.request("GET", path, &[])
-}
+use crate::support::server::{ConfigFile, Server, run};
 
 const PLACES: &str = r#"CREATE TABLE places (
   id bigint PRIMARY KEY, name text, "Open?" bool, n numeric, f float8, day date, at timestamptz,
@@ -39,8 +27,8 @@ details = ["name", "Open?", "n", "f", "day", "at", "tags", "info", "raw", "uid",
 fn a_feature_is_geojson_with_the_declared_columns() {
     let database = Database::new();
     database.execute(PLACES);
-    let server = serve(&database, LAYER);
-    let answer = get(&server, "/places/features/1");
+    let server = Server::of(&database, LAYER);
+    let answer = server.get("/places/features/1");
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.header("content-type"), Some("application/geo+json"));
     assert_eq!(
@@ -55,10 +43,10 @@ fn a_feature_is_geojson_with_the_declared_columns() {
             },
         })
     );
-    let empty = get(&server, "/places/features/2").json();
+    let empty = server.get("/places/features/2").json();
     assert_eq!(empty["geometry"], json!(null));
     assert!(empty["properties"].as_object().unwrap().values().all(serde_json::Value::is_null));
-    let far = get(&server, "/places/features/9007199254740993");
+    let far = server.get("/places/features/9007199254740993");
     assert!(far.text().contains("\"id\":9007199254740993"), "{}", far.text());
     let head = server.request("HEAD", "/places/features/1", &[]);
     assert!(head.status == 200 && head.body.is_empty());
@@ -68,7 +56,7 @@ fn a_feature_is_geojson_with_the_declared_columns() {
 fn what_is_not_there_is_404_and_what_is_no_id_400() {
     let database = Database::new();
     database.execute(PLACES);
-    let server = serve(
+    let server = Server::of(
         &database,
         &format!(
             "{LAYER}[layers.plain]\ntable = \"places\"\n[tilesets.set]\nlayers = [\"places\", \"plain\"]\n"
@@ -91,7 +79,7 @@ fn what_is_not_there_is_404_and_what_is_no_id_400() {
         ("/places/features/1%20OR%201=1", 400),
         ("/places/features/1.0", 400),
     ] {
-        let answer = get(&server, path);
+        let answer = server.get(path);
         assert_eq!(answer.status, status, "{path}: {}", answer.text());
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
     }
@@ -103,8 +91,8 @@ fn caches_are_told_what_they_are_told_of_tiles() {
     let database = Database::new();
     database.execute(PLACES);
     let layer = format!("{LAYER}data_version = \"1\"\nmax_age = \"7s\"\ns_maxage = \"8s\"\n");
-    let server = serve(&database, &layer);
-    let answer = get(&server, "/places/features/1");
+    let server = Server::of(&database, &layer);
+    let answer = server.get("/places/features/1");
     let control = answer.header("cache-control").unwrap();
     assert!(control.starts_with("public, max-age=7, s-maxage=8,"), "{control}");
     for name in ["cdn-cache-control", "surrogate-control"] {
@@ -124,25 +112,25 @@ fn caches_are_told_what_they_are_told_of_tiles() {
     assert_eq!(json["vector_layers"][0]["details"], details);
     let tiles = json["tiles"][0].as_str().unwrap();
     let (_, version) = tiles.split_once('?').unwrap();
-    let pinned = get(&server, &format!("/places/features/1?{version}"));
+    let pinned = server.get(&format!("/places/features/1?{version}"));
     assert_eq!(pinned.header("cache-control"), Some("public, max-age=31536000, immutable"));
     database.execute("UPDATE places SET name = 'other' WHERE id = 1");
-    assert_ne!(get(&server, "/places/features/1").header("etag"), Some(etag));
+    assert_ne!(server.get("/places/features/1").header("etag"), Some(etag));
 }
 
 #[test]
 fn features_that_a_filter_hides_are_not_told_of() {
     let database = Database::new();
     database.execute(PLACES);
-    let server = serve(&database, &format!("{LAYER}filter = \"kind <> 'secret'\"\n"));
-    assert_eq!(get(&server, "/places/features/1").status, 200);
-    assert_eq!(get(&server, "/places/features/2").status, 404);
+    let server = Server::of(&database, &format!("{LAYER}filter = \"kind <> 'secret'\"\n"));
+    assert_eq!(server.get("/places/features/1").status, 200);
+    assert_eq!(server.get("/places/features/2").status, 404);
 }
 
 #[test]
 fn queries_have_details_too_with_their_parameters() {
     let database = Database::with_world();
-    let server = serve(
+    let server = Server::of(
         &database,
         r#"
 [layers.a]
@@ -174,17 +162,17 @@ table = "cities"
     let row = database.client().query_one(row, &[]).unwrap();
     let (id, name, lon, lat): (i64, String, f64, f64) =
         (row.get(0), row.get(1), row.get(2), row.get(3));
-    let feature = get(&server, &format!("/a/features/{id}?word=it%27s")).json();
+    let feature = server.get(&format!("/a/features/{id}?word=it%27s")).json();
     assert_eq!(feature["properties"], json!({"name": name, "word": "it's", "z": 9}));
     for layer in ["a", "b"] {
-        let feature = get(&server, &format!("/{layer}/features/{id}")).json();
+        let feature = server.get(&format!("/{layer}/features/{id}")).json();
         let at = |i: usize| feature["geometry"]["coordinates"][i].as_f64().unwrap();
         assert!((at(0) - lon).abs() < 1e-6 && (at(1) - lat).abs() < 1e-6, "{layer}: {feature}");
     }
     // Of the deepest zooms.
-    let feature = get(&server, &format!("/c/features/{id}")).json();
+    let feature = server.get(&format!("/c/features/{id}")).json();
     assert_eq!(feature["properties"], json!({"name": name}));
-    let bad = get(&server, "/a/features/1?word=%00");
+    let bad = server.get("/a/features/1?word=%00");
     assert_eq!(bad.status, 400);
 }
 
@@ -198,7 +186,7 @@ fn the_source_of_the_deepest_zoom_is_asked() {
          INSERT INTO a VALUES (1, 'of a', 'SRID=3857;POINT(1 1)');
          INSERT INTO b VALUES (1, 'of b', 'SRID=3857;POINT(1 1)')",
     );
-    let server = serve(
+    let server = Server::of(
         &database,
         "[layers.l]\ntable = \"a\"\nmax_zoom = 14\ndetails = [\"name\"]\n\
          [[layers.l.zooms]]\nzooms = [10, 14]\ntable = \"b\"\n\
@@ -206,8 +194,7 @@ fn the_source_of_the_deepest_zoom_is_asked() {
          details = [\"name\"]\n",
     );
     for layer in ["l", "tiles"] {
-        let name =
-            get(&server, &format!("/{layer}/features/1")).json()["properties"]["name"].clone();
+        let name = server.get(&format!("/{layer}/features/1")).json()["properties"]["name"].clone();
         assert_eq!(name, "of b", "{layer}");
     }
 }
@@ -218,7 +205,7 @@ fn another_answer_has_another_version() {
     database.execute(PLACES);
     let version = |more: &str| {
         let layer = format!("[layers.p]\ntable = \"places\"\ndata_version = \"1\"\n{more}");
-        let json = serve(&database, &layer).get("/p").json();
+        let json = Server::of(&database, &layer).get("/p").json();
         json["tiles"][0].as_str().unwrap().to_owned()
     };
     let all = [
@@ -245,9 +232,9 @@ fn a_geometry_that_can_not_be_told_is_null_and_the_rest_is_told() {
          (4, 'plain', ST_SetSRID(ST_Point(500000, 0), 32633))",
     );
     let server =
-        serve(&database, "[layers.odd]\ntable = \"odd\"\ndetails = [\"name\", \"geom\"]\n");
+        Server::of(&database, "[layers.odd]\ntable = \"odd\"\ndetails = [\"name\", \"geom\"]\n");
     for (id, name) in [(1, "far"), (2, "tin"), (3, "large"), (4, "plain")] {
-        let feature = get(&server, &format!("/odd/features/{id}")).json();
+        let feature = server.get(&format!("/odd/features/{id}")).json();
         assert_eq!(feature["properties"]["name"], name);
         let is_null = matches!(name, "far" | "large");
         assert_eq!(feature["geometry"].is_null(), is_null, "{name}: {}", feature["geometry"]);
@@ -261,7 +248,7 @@ fn what_one_layer_keeps_to_itself_another_does_not_tell() {
     database.execute(PLACES);
     let slow = "sql = \"SELECT p.*, pg_sleep(0.05) FROM places p WHERE geom && {bbox}\"\nid = \"id\"\n\
                 srid = 3857\nlayer_name = \"same\"\nproperties = []\n";
-    let server = serve(
+    let server = Server::of(
         &database,
         &format!(
             "[layers.open]\n{slow}details = [\"name\"]\n[layers.inner]\n{slow}details = [\"kind\"]\n"
@@ -272,7 +259,7 @@ fn what_one_layer_keeps_to_itself_another_does_not_tell() {
             let (layer, key) = if n % 2 == 0 { ("open", "name") } else { ("inner", "kind") };
             let server = &server;
             scope.spawn(move || {
-                let feature = get(server, &format!("/{layer}/features/1")).json();
+                let feature = server.get(&format!("/{layer}/features/1")).json();
                 let keys: Vec<&String> =
                     feature["properties"].as_object().unwrap().keys().collect();
                 assert_eq!(keys, [key], "{layer}");
@@ -285,12 +272,12 @@ fn what_one_layer_keeps_to_itself_another_does_not_tell() {
 fn who_asks_for_a_feature_at_the_same_time_shares_its_reading() {
     let database = Database::new();
     database.execute(PLACES);
-    let server = serve(
+    let server = Server::of(
         &database,
         "[layers.slow]\nid = \"id\"\nsrid = 3857\ndetails = [\"name\"]\n\
          sql = \"SELECT p.*, pg_sleep(0.5) FROM places p WHERE geom && {bbox}\"\n",
     );
-    let ask = || assert_eq!(get(&server, "/slow/features/1").status, 200);
+    let ask = || assert_eq!(server.get("/slow/features/1").status, 200);
     let started = std::time::Instant::now();
     std::thread::scope(|scope| {
         (0..20).for_each(|_| drop(scope.spawn(ask)));
@@ -342,17 +329,17 @@ fn check_warns_of_details_that_no_key_finds() {
 fn a_database_that_is_down_is_503_for_features_too() {
     let database = Database::new();
     database.execute(PLACES);
-    let server = serve(&database, LAYER);
+    let server = Server::of(&database, LAYER);
     let mut admin = database.admin();
     let name = &database.name;
     admin.batch_execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).unwrap();
     let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1";
     admin.execute(kill, &[name]).unwrap();
-    let answer = get(&server, "/places/features/1");
+    let answer = server.get("/places/features/1");
     assert_eq!(answer.status, 503, "{}", answer.text());
     assert!(answer.header("retry-after").is_some() && !answer.text().contains(name.as_str()));
     admin.batch_execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).unwrap();
     crate::support::eventually("it is told again", || {
-        get(&server, "/places/features/1").status == 200
+        server.get("/places/features/1").status == 200
     });
 }

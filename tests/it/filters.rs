@@ -3,25 +3,8 @@
 use serde_json::json;
 
 use crate::support::database::Database;
-use crate::support::server::{ConfigFile, Response, Server, run};
-
-const GZIP: (&str, &str) = ("accept-encoding", "gzip");
-
-fn serve(database: &Database, more: &str) -> Server {
-    Server::configured(&format!(
-        "[server]\nadmin_listen = \"127.0.0.1:0\"\npublic_url = \"https://t.example\"\n\
-         [databases.main]\nurl = \"{}\"\n{more}",
-        database.url
-    ))
-}
-
-fn get(server: &Server, path: &str) -> Response {
-    server.request("GET", path, &[GZIP])
-}
-
-fn encoded(filter: &str) -> String {
-    percent_encoding::utf8_percent_encode(filter, percent_encoding::NON_ALPHANUMERIC).to_string()
-}
+use crate::support::encoded;
+use crate::support::server::{ConfigFile, Server, run};
 
 fn filtered(layer: &str, filter: &str) -> String {
     format!("/{layer}/0/0/0?filter={}", encoded(filter))
@@ -63,7 +46,7 @@ fn a_layers_own_filter_is_part_of_it_in_text_and_json_with_either_encoder() {
             }
         }
     }
-    let server = serve(&database, &layers);
+    let server = Server::of(&database, &layers);
     assert_eq!(server.get("/catalog").json()["disabled"], json!({}));
     for encoder in ["rows", "postgis"] {
         for name in ["table", "sql"] {
@@ -74,7 +57,7 @@ fn a_layers_own_filter_is_part_of_it_in_text_and_json_with_either_encoder() {
         }
     }
     // Without allow_filter, requests have no say.
-    let asked = get(&server, &filtered("table_text_rows", "kind = 'house'"));
+    let asked = server.gzip(&filtered("table_text_rows", "kind = 'house'"));
     assert!(asked.header("cache-status").unwrap().contains("hit"));
 }
 
@@ -83,7 +66,7 @@ fn a_request_filters_by_what_is_allowed_on_top_of_the_layers_own_filter() {
     let database = Database::new();
     database.execute(HOUSES);
     let allowed = "allow_filter = [\"kind\", \"height\", \"built\", \"open\"]\n";
-    let server = serve(
+    let server = Server::of(
         &database,
         &format!(
             "[layers.a]\ntable = \"houses\"\nfilter = \"height < 15\"\n{allowed}\
@@ -124,11 +107,11 @@ fn filters_of_requests_leave_no_prepared_statements_behind() {
          FROM pg_prepared_statements WHERE statement LIKE '%houses%'\"\n",
         database.url
     ));
-    get(&server, "/a/0/0/0");
+    server.gzip("/a/0/0/0");
     let before = ids(&server, "/count/0/0/0");
     for n in 1..25 {
         let filter = vec!["height > 1"; n].join(" OR ");
-        assert_eq!(get(&server, &filtered("a", &filter)).status, 200, "{filter}");
+        assert_eq!(server.gzip(&filtered("a", &filter)).status, 200, "{filter}");
     }
     assert_eq!(ids(&server, "/count/0/0/0"), before, "what clients think up isn't kept");
 }
@@ -137,7 +120,7 @@ fn filters_of_requests_leave_no_prepared_statements_behind() {
 fn a_filter_that_can_not_be_is_400_and_says_why() {
     let database = Database::new();
     database.execute(HOUSES);
-    let server = serve(
+    let server = Server::of(
         &database,
         "[layers.a]\ntable = \"houses\"\nallow_filter = [\"kind\", \"height\"]\n\
          [layers.b]\ntable = \"houses\"\n",
@@ -167,29 +150,29 @@ fn a_filter_that_can_not_be_is_400_and_says_why() {
         (&nodes, "the filter is too large"),
         (&long, "the filter is too large"),
     ] {
-        let answer = get(&server, &filtered("a", filter));
+        let answer = server.gzip(&filtered("a", filter));
         assert_eq!(answer.status, 400, "{filter:.100}: {}", answer.text());
         let detail = answer.json()["detail"].as_str().unwrap().to_owned();
         assert!(detail.contains(what) && detail.len() < 400, "{filter:.100}: {detail}");
         assert_eq!(answer.header("cache-control"), Some("no-store"));
     }
-    let language = get(&server, &format!("{}&filter-lang=sql", filtered("a", "kind = 'a'")));
+    let language = server.gzip(&format!("{}&filter-lang=sql", filtered("a", "kind = 'a'")));
     assert!(language.status == 400 && language.text().contains("cql2-text or cql2-json"));
     // Who allows no filter has no such parameter, right or wrong.
-    assert_eq!(get(&server, &filtered("b", "nonsense =")).status, 200);
-    assert_eq!(get(&server, &filtered("a,b", "owner = 'x'")).status, 400);
+    assert_eq!(server.gzip(&filtered("b", "nonsense =")).status, 200);
+    assert_eq!(server.gzip(&filtered("a,b", "owner = 'x'")).status, 400);
 }
 
 #[test]
 fn spellings_of_one_filter_are_one_tile_and_take_a_part_of_the_cache_only() {
     let database = Database::new();
     database.execute(HOUSES);
-    let server = serve(
+    let server = Server::of(
         &database,
         "[layers.a]\ntable = \"houses\"\nallow_filter = [\"kind\", \"height\"]\n\
          [layers.plain]\ntable = \"houses\"\n[cache]\nmemory = \"300KB\"\n",
     );
-    let hit = |path: &str| get(&server, path).header("cache-status").unwrap().contains("hit");
+    let hit = |path: &str| server.gzip(path).header("cache-status").unwrap().contains("hit");
     assert!(!hit(&filtered("a", "kind = 'shop' AND height > 5")));
     for same in ["height > 5.0 and kind='shop'", "(5 < height) AND 'shop' = \"kind\""] {
         assert!(hit(&filtered("a", same)), "{same}");
@@ -199,7 +182,7 @@ fn spellings_of_one_filter_are_one_tile_and_take_a_part_of_the_cache_only() {
     assert!(!hit(&filtered("a", "kind = 'shop' AND height > 6")));
     assert!(!hit("/plain/0/0/0"));
     for n in 0..1000 {
-        get(&server, &filtered("a", &format!("height > -{n}.5")));
+        server.gzip(&filtered("a", &format!("height > -{n}.5")));
     }
     assert!(hit("/plain/0/0/0"), "an ordinary tile isn't driven out");
 }
@@ -208,7 +191,7 @@ fn spellings_of_one_filter_are_one_tile_and_take_a_part_of_the_cache_only() {
 fn a_composite_applies_a_filter_to_those_who_allow_it() {
     let database = Database::new();
     database.execute(HOUSES);
-    let server = serve(
+    let server = Server::of(
         &database,
         "[layers.a]\ntable = \"houses\"\nallow_filter = [\"kind\"]\n[layers.b]\ntable = \"houses\"\n",
     );
@@ -221,7 +204,7 @@ fn a_composite_applies_a_filter_to_those_who_allow_it() {
 fn tilejson_tells_what_can_be_filtered_by_and_repeats_a_filter() {
     let database = Database::new();
     database.execute(HOUSES);
-    let server = serve(
+    let server = Server::of(
         &database,
         "[layers.a]\ntable = \"houses\"\nallow_filter = [\"kind\", \"height\", \"open\", \"built\"]\n",
     );
@@ -233,14 +216,14 @@ fn tilejson_tells_what_can_be_filtered_by_and_repeats_a_filter() {
     let url = json["tiles"][0].as_str().unwrap().replace("/{z}/{x}/{y}", "/0/0/0");
     let url = url.strip_prefix("https://t.example").unwrap();
     assert_eq!(ids(&server, url), [3, 6, 9, 12]);
-    assert_eq!(get(&server, "/a.json?filter=x%20%3D").status, 400);
+    assert_eq!(server.gzip("/a.json?filter=x%20%3D").status, 400);
 }
 
 #[test]
 fn zooms_have_filters_of_their_own_and_budgets_count_what_is_left() {
     let database = Database::new();
     database.execute(HOUSES);
-    let server = serve(
+    let server = Server::of(
         &database,
         "[layers.a]\ntable = \"houses\"\nfilter = \"kind = 'shop'\"\nmax_features = 3\nmin_size = 0\n\
          order_by = \"height DESC\"\nallow_filter = [\"height\"]\n\
@@ -248,9 +231,9 @@ fn zooms_have_filters_of_their_own_and_budgets_count_what_is_left() {
     );
     assert_eq!(ids(&server, "/a/0/0/0"), [4, 7, 10]);
     assert_eq!(ids(&server, "/a/1/1/0"), [6, 9, 12]);
-    let few = get(&server, "/a/1/1/0?filter=height%20%3C%2012");
+    let few = server.gzip("/a/1/1/0?filter=height%20%3C%2012");
     assert_eq!(few.header("tesela-truncated"), None, "there are two");
-    assert_eq!(get(&server, "/a/1/1/0").header("tesela-truncated"), Some("a;max_features"));
+    assert_eq!(server.gzip("/a/1/1/0").header("tesela-truncated"), Some("a;max_features"));
     assert_eq!(ids(&server, "/a/0/0/0?filter=height%20%3C%2012"), [1, 4, 7]);
 }
 
@@ -307,14 +290,14 @@ fn filtered_tables_have_the_tiles_of_a_query_with_the_condition() {
             names.push((name, cql));
         }
     }
-    let server = serve(&database, &layers);
+    let server = Server::of(&database, &layers);
     let mut features = 0;
     for (name, cql) in names {
         for tile in ["0/0/0", "1/1/0", "3/4/2", "6/34/21", "9/274/168"] {
-            let of_query = get(&server, &format!("/{name}_sql/{tile}")).mvt();
+            let of_query = server.gzip(&format!("/{name}_sql/{tile}")).mvt();
             let asked = format!("/{name}_asked/{tile}?filter={}", encoded(cql));
             for path in [format!("/{name}_cql/{tile}"), asked] {
-                let filtered = get(&server, &path).mvt();
+                let filtered = server.gzip(&path).mvt();
                 assert!(filtered == of_query, "{path}");
                 let layers = crate::support::tile::decode(&filtered);
                 features += layers.iter().map(|layer| layer.features.len()).sum::<usize>();

@@ -1,15 +1,13 @@
 //! The HTTP surface: statuses, headers, TileJSON, catalogue.
 
 use crate::support::database::Database;
-use crate::support::server::{Response, Server};
+use crate::support::server::{GZIP, Response, Server};
 
 /// A tile with many countries and cities: Europe.
 const BUSY: &str = "4/8/5";
 
 /// A tile in the middle of the Pacific.
 const EMPTY: &str = "6/5/30";
-
-const GZIP: (&str, &str) = ("accept-encoding", "gzip");
 
 fn world() -> (Database, Server) {
     let database = Database::with_world();

@@ -1,13 +1,11 @@
 //! Every string that a client or a settings file can give arrives as a value, whatever it holds.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
 use crate::support::database::Database;
-use crate::support::server::{Response, Server};
+use crate::support::encoded;
+use crate::support::server::Server;
 use crate::support::tile::Property;
-
-const GZIP: (&str, &str) = ("accept-encoding", "gzip");
 
 /// Quotes, comments, ends of statements, parameters, tokens, and what looks like them to one reader
 /// and not to another.
@@ -50,14 +48,6 @@ const NASTY: &[&str] = &[
     " ",
     "",
 ];
-
-fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
-}
-
-fn get(server: &Server, path: &str) -> Response {
-    server.request("GET", path, &[GZIP])
-}
 
 /// A string of TOML.
 fn toml(text: &str) -> String {
@@ -129,7 +119,7 @@ fn parameters_are_values() {
         assert_eq!(ids(&server, url), [id], "{url}");
     }
     for nul in ["/text/0/0/0?word=%00", "/text/0/0/0?word=a%00b", "/json/0/0/0?word=%00"] {
-        assert_eq!(get(&server, nul).status, 400, "{nul}");
+        assert_eq!(server.gzip(nul).status, 400, "{nul}");
     }
     is_whole(&database);
 }
@@ -165,11 +155,11 @@ fn literals_of_filters_are_values() {
         }
         // As the name of a property it is none.
         let name = format!("\"{}\" = 'x'", word.replace('"', "\"\""));
-        let answer = get(&server, &format!("/asked/0/0/0?filter={}", encoded(&name)));
+        let answer = server.gzip(&format!("/asked/0/0/0?filter={}", encoded(&name)));
         assert_eq!(answer.status, 400, "{name:?}");
         // And as a filter it is refused.
         if !word.is_empty() {
-            let answer = get(&server, &format!("/asked/0/0/0?filter={}", encoded(word)));
+            let answer = server.gzip(&format!("/asked/0/0/0?filter={}", encoded(word)));
             assert_eq!(answer.status, 400, "{word:?}");
         }
     }
@@ -190,7 +180,7 @@ fn the_other_parts_of_an_address_are_names_or_numbers() {
         database.url
     ));
     for (id, word) in NASTY.iter().enumerate() {
-        let feature = get(&server, &format!("/words/features/{id}"));
+        let feature = server.gzip(&format!("/words/features/{id}"));
         assert_eq!(feature.json()["properties"]["word"], **word, "{word:?}");
         let word = encoded(word);
         for path in [
@@ -203,12 +193,12 @@ fn the_other_parts_of_an_address_are_names_or_numbers() {
             format!("/words/0/{word}/0"),
             format!("/words/0/0/{word}"),
         ] {
-            let answer = get(&server, &path);
+            let answer = server.gzip(&path);
             assert!(matches!(answer.status, 400 | 404), "{path}: {}", answer.status);
             let text = answer.text().to_lowercase();
             assert!(!text.contains("postgres") && !text.contains("select"), "{path}: {text}");
         }
-        let answer = get(&server, &format!("/words/0/0/0?v={word}&{word}={word}"));
+        let answer = server.gzip(&format!("/words/0/0/0?v={word}&{word}={word}"));
         assert_eq!(answer.status, 200, "{word}");
     }
     is_whole(&database);
@@ -269,11 +259,11 @@ fn names_in_the_settings_are_quoted() {
             assert_eq!(feature.properties[*name], Property::Int(n as i128), "{kind} {name:?}");
             let filter = format!("\"{}\" > {n}", name.replace('"', "\"\""));
             let path = format!("/{kind}{n}/0/0/0?filter={}", encoded(&filter));
-            assert_eq!(get(&server, &path).status, 204, "{filter}");
+            assert_eq!(server.gzip(&path).status, 204, "{filter}");
             assert_eq!(server.get(&format!("/{kind}{n}")).json()["attribution"], *name);
         }
         for kind in ["t", "s"] {
-            let feature = get(&server, &format!("/{kind}{n}/features/{n}")).json();
+            let feature = server.gzip(&format!("/{kind}{n}/features/{n}")).json();
             assert_eq!(feature["properties"], json!({*name: n}), "{kind} {name:?}");
         }
     }

@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::database::Database;
 use crate::support::eventually;
-use crate::support::server::{Response, Server, run, tesela};
-
-const GZIP: (&str, &str) = ("accept-encoding", "gzip");
+use crate::support::server::{GZIP, Response, Server, run, tesela};
 
 fn cities(database: &Database, more: &str) -> String {
     format!(

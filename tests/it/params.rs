@@ -3,22 +3,8 @@
 use serde_json::json;
 
 use crate::support::database::Database;
-use crate::support::server::{ConfigFile, Response, Server, run};
+use crate::support::server::{ConfigFile, Server, run};
 use crate::support::tile::Property;
-
-const GZIP: (&str, &str) = ("accept-encoding", "gzip");
-
-fn serve(database: &Database, more: &str) -> Server {
-    Server::configured(&format!(
-        "[server]\nadmin_listen = \"127.0.0.1:0\"\npublic_url = \"https://t.example\"\n\
-         [databases.main]\nurl = \"{}\"\n{more}",
-        database.url
-    ))
-}
-
-fn get(server: &Server, path: &str) -> Response {
-    server.request("GET", path, &[GZIP])
-}
 
 /// One feature that shows a parameter of each type.
 const ALL: &str = r#"
@@ -44,7 +30,7 @@ days = { type = "date[]" }
 #[test]
 fn every_type_arrives_in_sql_as_what_it_is() {
     let database = Database::new();
-    let server = serve(&database, ALL);
+    let server = Server::of(&database, ALL);
     let properties =
         |query: &str| server.tile(&format!("/all/0/0/0?{query}"))[0].features[0].properties.clone();
     let text = |text: &str| Property::Text(text.to_owned());
@@ -83,7 +69,7 @@ fn every_type_arrives_in_sql_as_what_it_is() {
 #[test]
 fn a_value_that_can_not_be_is_refused_with_what_was_expected() {
     let database = Database::new();
-    let server = serve(&database, ALL);
+    let server = Server::of(&database, ALL);
     for (query, what) in [
         ("int=x", "parameter int: expected an integer, from -10 to 100, got \"x\""),
         ("int=101", "parameter int: expected an integer, from -10 to 100, got \"101\""),
@@ -103,7 +89,7 @@ fn a_value_that_can_not_be_is_refused_with_what_was_expected() {
         ("text=%FF", "not UTF-8"),
     ] {
         for path in ["all/0/0/0", "all"] {
-            let answer = get(&server, &format!("/{path}?{query}"));
+            let answer = server.gzip(&format!("/{path}?{query}"));
             assert_eq!(answer.status, 400, "{query}: {}", answer.text());
             let detail = answer.json()["detail"].as_str().unwrap().to_owned();
             assert!(detail.contains(what), "{query}: {detail}");
@@ -137,9 +123,9 @@ fn ids(server: &Server, path: &str) -> Vec<u64> {
 fn each_choice_is_a_tile_of_its_own_and_each_spelling_of_it_the_same() {
     let database = Database::new();
     database.execute(POINTS);
-    let server = serve(&database, BY_YEAR);
+    let server = Server::of(&database, BY_YEAR);
     let hit = |query: &str| {
-        let answer = get(&server, &format!("/points/0/0/0?{query}"));
+        let answer = server.gzip(&format!("/points/0/0/0?{query}"));
         answer.header("cache-status").unwrap().contains("hit")
     };
     assert_eq!(ids(&server, "/points/0/0/0"), [1]);
@@ -170,12 +156,12 @@ fn a_required_parameter_is_missed_by_tiles_but_not_by_tilejson() {
     let database = Database::new();
     database.execute(POINTS);
     let required = BY_YEAR.replace("default = 2021", "required = true");
-    let server = serve(&database, &required);
-    let answer = get(&server, "/points/0/0/0");
+    let server = Server::of(&database, &required);
+    let answer = server.gzip("/points/0/0/0");
     assert_eq!(answer.status, 400);
     let detail = "parameter year: expected an integer, got none";
     assert_eq!(answer.json()["detail"], detail);
-    assert_eq!(get(&server, "/points/0/0/0?year=2022").status, 200);
+    assert_eq!(server.gzip("/points/0/0/0?year=2022").status, 200);
     assert_eq!(server.get("/points").json()["parameters"]["year"]["required"], true);
 }
 
@@ -184,7 +170,7 @@ fn tilejson_lists_parameters_and_repeats_those_that_are_given() {
     let database = Database::new();
     database.execute(POINTS);
     let layers = format!("{BY_YEAR}[tilesets.all]\nlayers = [\"points\"]\n");
-    let server = serve(&database, &layers);
+    let server = Server::of(&database, &layers);
     let url = |path: &str| server.get(path).json()["tiles"][0].as_str().unwrap().to_owned();
     let plain = url("/points");
     assert!(!plain.contains("year"), "{plain}");
@@ -196,7 +182,7 @@ fn tilejson_lists_parameters_and_repeats_those_that_are_given() {
     // What it says of itself is understood.
     let path = given.strip_prefix("https://t.example").unwrap();
     let path = path.replace("/{z}/{x}/{y}", "/0/0/0");
-    assert_eq!(get(&server, &path).status, 204);
+    assert_eq!(server.gzip(&path).status, 204);
     assert_eq!(
         server.get("/points").json()["parameters"],
         json!({
@@ -212,7 +198,7 @@ fn members_of_a_composite_each_read_what_they_declare() {
     database.execute(POINTS);
     let other = BY_YEAR.replace("layers.points", "layers.other").replace("2021", "2023");
     let plain = "[layers.plain]\ntable = \"points\"\nid = \"id\"\n";
-    let server = serve(&database, &format!("{BY_YEAR}{other}{plain}"));
+    let server = Server::of(&database, &format!("{BY_YEAR}{other}{plain}"));
     let ids = |query: &str| -> Vec<(String, Vec<u64>)> {
         let layers = server.tile(&format!("/points,other,plain/0/0/0?{query}"));
         let of = |layer: &crate::support::tile::Layer| {
@@ -232,7 +218,7 @@ fn members_of_a_composite_each_read_what_they_declare() {
 fn values_that_clients_make_up_take_no_more_than_their_part_of_the_cache() {
     let database = Database::new();
     database.execute(POINTS);
-    let server = serve(
+    let server = Server::of(
         &database,
         "[cache]\nmemory = \"300KB\"\n\
          [layers.free]\nid = \"id\"\nsql = \"SELECT p.*, {q} AS q FROM points p WHERE geom && {bbox}\"\n\
@@ -243,12 +229,12 @@ fn values_that_clients_make_up_take_no_more_than_their_part_of_the_cache() {
     let column = |z: u32| (190 << z) / 360;
     let warm: Vec<String> =
         (1..8).map(|z| format!("/plain/{z}/{}/{}", column(z), 1 << (z - 1))).collect();
-    warm.iter().for_each(|path| drop(get(&server, path)));
+    warm.iter().for_each(|path| drop(server.gzip(path)));
     for n in 0..1500 {
-        assert_eq!(get(&server, &format!("/free/0/0/0?q={n}")).status, 200);
+        assert_eq!(server.gzip(&format!("/free/0/0/0?q={n}")).status, 200);
     }
     for path in &warm {
-        let answer = get(&server, path);
+        let answer = server.gzip(path);
         assert!(answer.header("cache-status").unwrap().contains("hit"), "{path}");
     }
     assert!(server.metric("tesela_cache_evictions_total") > 100.0);
@@ -296,7 +282,7 @@ fn tilejson_keeps_what_is_given_whatever_else_is_missing() {
             if kind == "int" { "7" } else { "\"7\"" }
         )
     };
-    let server = serve(&database, &(layer("a", "int") + &layer("b", "text")));
+    let server = Server::of(&database, &(layer("a", "int") + &layer("b", "text")));
     let url = |path: &str| server.get(path).json()["tiles"][0].as_str().unwrap().to_owned();
     let filter = "filter=kind%20%3D%20%27a%27";
     let given = url(&format!("/a?k=8&{filter}"));
@@ -304,9 +290,9 @@ fn tilejson_keeps_what_is_given_whatever_else_is_missing() {
     assert!(url("/a?k=007").ends_with("&k=7"), "a default that is given stays");
     assert!(url("/a,b?k=007").ends_with("&k=007"), "the members disagree on it");
     for wrong in ["/a?k=x", "/a?filter=x%20%3D"] {
-        assert_eq!(get(&server, wrong).status, 400, "{wrong}");
+        assert_eq!(server.gzip(wrong).status, 400, "{wrong}");
     }
-    assert_eq!(get(&server, "/a/0/0/0?k=8").status, 400, "a tile needs it");
+    assert_eq!(server.gzip("/a/0/0/0?k=8").status, 400, "a tile needs it");
 }
 
 #[test]

@@ -5,20 +5,6 @@ use crate::support::eventually;
 use crate::support::server::{ConfigFile, Response, Server, run};
 use crate::support::tile::Property;
 
-const GZIP: (&str, &str) = ("accept-encoding", "gzip");
-
-fn serve(database: &Database, layers: &str) -> Server {
-    Server::configured(&format!(
-        "[server]\nadmin_listen = \"127.0.0.1:0\"\n\
-         [databases.main]\nurl = \"{}\"\n{layers}",
-        database.url
-    ))
-}
-
-fn get(server: &Server, path: &str) -> Response {
-    server.request("GET", path, &[GZIP])
-}
-
 /// What the catalogue says of a layer with this SQL, and what `check` does.
 fn refused(database: &Database, sql: &str, more: &str) -> (String, String) {
     let toml = format!(
@@ -60,13 +46,13 @@ fn a_query_gives_the_tiles_of_the_table_that_it_reads() {
             );
         }
     }
-    let server = serve(&database, &layers);
+    let server = Server::of(&database, &layers);
     assert_eq!(server.get("/catalog").json()["disabled"], serde_json::json!({}));
     for table in ["countries", "cities", "metres", "utm"] {
         for encoder in ["rows", "postgis"] {
             for tile in ["0/0/0", "3/4/2", "6/34/21", "6/33/22", "10/550/336", "7/127/64"] {
-                let of_table = get(&server, &format!("/{table}_{encoder}/{tile}"));
-                let of_query = get(&server, &format!("/{table}_{encoder}_sql/{tile}"));
+                let of_table = server.gzip(&format!("/{table}_{encoder}/{tile}"));
+                let of_query = server.gzip(&format!("/{table}_{encoder}_sql/{tile}"));
                 assert!(of_table.status < 300, "{table} {tile}: {}", of_table.text());
                 assert_eq!(of_query.status, of_table.status, "{table} {encoder} {tile}");
                 assert!(of_query.mvt() == of_table.mvt(), "{table} {encoder} {tile} differs");
@@ -87,7 +73,7 @@ fn tokens_are_the_values_of_the_tile() {
                round({scale_denominator}::numeric, 1) AS scale_denominator, \
                ST_XMin({bbox}) < ST_XMin({tile_bbox}) AS is_buffered, \
                '{zoom}' AS text, $q$ {x}$q$ AS dollars, 1 AS \"{y}\" /* {zoom} */";
-    let server = serve(&database, &format!("[layers.a]\nsql = '''{sql}'''\nsrid = 3857\n"));
+    let server = Server::of(&database, &format!("[layers.a]\nsql = '''{sql}'''\nsrid = 3857\n"));
     let layers = server.tile("/a/3/5/2");
     let feature = &layers[0].features[0];
     let property = |name: &str| feature.properties[name].clone();
@@ -105,7 +91,7 @@ fn tokens_are_the_values_of_the_tile() {
 #[test]
 fn an_order_of_the_query_is_the_order_of_the_features() {
     let database = Database::with_world();
-    let server = serve(
+    let server = Server::of(
         &database,
         "[layers.down]\nsql = \"SELECT * FROM cities WHERE geom && {bbox} ORDER BY id DESC\"\n\
          id = \"id\"\nmax_features = 10\n\
@@ -173,8 +159,8 @@ fn a_write_hidden_in_a_function_does_not_happen() {
          $$ DELETE FROM cities; SELECT 1 $$",
     );
     let sql = "SELECT c.*, emptied() AS n FROM countries c WHERE geom && {bbox}";
-    let server = serve(&database, &format!("[layers.a]\nsql = \"{sql}\"\n"));
-    assert_eq!(get(&server, "/a/0/0/0").status, 500);
+    let server = Server::of(&database, &format!("[layers.a]\nsql = \"{sql}\"\n"));
+    assert_eq!(server.gzip("/a/0/0/0").status, 500);
     let left = database.client().query_one("SELECT count(*) FROM cities", &[]).unwrap();
     assert!(left.get::<_, i64>(0) > 1000);
 }
@@ -199,16 +185,16 @@ fn a_table_and_a_query_at_once_or_neither_are_mistakes_in_the_file() {
 #[test]
 fn what_a_query_reads_may_change_under_it() {
     let database = Database::with_world();
-    let server = serve(
+    let server = Server::of(
         &database,
         "[cache]\nmemory = \"0\"\n\
          [layers.a]\nsql = \"SELECT id, name, geom FROM cities WHERE geom && {bbox}\"\nid = \"id\"\n",
     );
-    assert_eq!(get(&server, "/a/0/0/0").status, 200);
+    assert_eq!(server.gzip("/a/0/0/0").status, 200);
     database.execute("ALTER TABLE cities ALTER COLUMN name TYPE varchar(200)");
-    eventually("it is prepared anew", || get(&server, "/a/0/0/0").status == 200);
+    eventually("it is prepared anew", || server.gzip("/a/0/0/0").status == 200);
     database.execute("ALTER TABLE cities RENAME COLUMN name TO label");
-    assert_eq!(get(&server, "/a/0/0/0").status, 500);
+    assert_eq!(server.gzip("/a/0/0/0").status, 500);
 }
 
 #[test]
@@ -219,7 +205,7 @@ fn a_query_may_give_geography() {
          CREATE INDEX ON globe USING gist ((geom::geometry)); ANALYZE",
     );
     let sql = "SELECT id, geom FROM globe WHERE geom::geometry && {bbox}";
-    let server = serve(
+    let server = Server::of(
         &database,
         &format!(
             "[layers.a]\nsql = \"{sql}\"\nid = \"id\"\nlayer_name = \"x\"\n\
@@ -228,7 +214,7 @@ fn a_query_may_give_geography() {
     );
     for tile in ["0/0/0", "3/4/2", "6/33/22"] {
         let (query, table) = (format!("/a/{tile}"), format!("/b/{tile}"));
-        assert!(get(&server, &query).mvt() == get(&server, &table).mvt(), "{tile}");
+        assert!(server.gzip(&query).mvt() == server.gzip(&table).mvt(), "{tile}");
     }
 }
 
@@ -237,7 +223,7 @@ fn boxes_can_be_transformed_at_every_zoom() {
     let database = Database::with_world();
     database
         .execute("CREATE TABLE metres AS SELECT id, ST_Transform(geom, 3857) AS geom FROM cities");
-    let server = serve(
+    let server = Server::of(
         &database,
         "[layers.a]\nsrid = 4326\nid = \"id\"\nsql = \"SELECT id, ST_Transform(geom, 4326) AS geom \
          FROM metres WHERE geom && ST_Transform({bbox}, 3857)\"\n\
@@ -248,17 +234,17 @@ fn boxes_can_be_transformed_at_every_zoom() {
     );
     for layer in ["a", "b", "c"] {
         for tile in ["0/0/0", "1/1/0", "3/4/2", "6/34/21"] {
-            let answer = get(&server, &format!("/{layer}/{tile}"));
+            let answer = server.gzip(&format!("/{layer}/{tile}"));
             assert_eq!(answer.status, 200, "{layer}/{tile}: {}", answer.text());
         }
     }
-    assert_eq!(get(&server, "/a/3/3/7").status, 204, "at the pole");
+    assert_eq!(server.gzip("/a/3/3/7").status, 204, "at the pole");
 }
 
 #[test]
 fn zooms_have_sources_of_their_own_under_one_layer_name() {
     let database = Database::with_world();
-    let server = serve(
+    let server = Server::of(
         &database,
         "[layers.places]\nid = \"id\"\n\
          [[layers.places.zooms]]\nzooms = [1, 2]\ntable = \"countries\"\nproperties = [\"name\"]\n\
@@ -275,10 +261,10 @@ fn zooms_have_sources_of_their_own_under_one_layer_name() {
     assert_eq!(high[0].name, "places");
     assert!(high[0].features.iter().all(|f| f.points.len() == 1 && f.id.unwrap() % 2 == 0));
     // Between them it is empty, and before and after them there is none.
-    assert_eq!(get(&server, "/places/3/4/2").status, 204);
-    assert_eq!(get(&server, "/both/3/4/2").status, 200);
+    assert_eq!(server.gzip("/places/3/4/2").status, 204);
+    assert_eq!(server.gzip("/both/3/4/2").status, 200);
     for tile in ["0/0/0", "7/64/40"] {
-        assert_eq!(get(&server, &format!("/places/{tile}")).status, 404);
+        assert_eq!(server.gzip(&format!("/places/{tile}")).status, 404);
     }
     let json = server.get("/places").json();
     assert_eq!((&json["minzoom"], &json["maxzoom"]), (&1.into(), &6.into()));

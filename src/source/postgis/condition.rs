@@ -1,7 +1,7 @@
 //! What a layer's settings and a request add to its queries: parameters and conditions.
 //!
-//! Conditions see what tiles show: NaN and the infinities are no values, nor are infinite dates; texts compare by
-//! their bytes. `query::Predicate` sees the same in features that are in memory.
+//! Conditions see what tiles show: NaN and the infinities are no values, nor are infinite dates;
+//! texts compare by their bytes. `query::Predicate` sees the same in features that are in memory.
 
 use tokio_postgres::types::Type;
 
@@ -52,7 +52,7 @@ impl<'a> Given<'a> {
     }
 }
 
-/// What a column's values are to a filter; `None` for what no filter can be about.
+/// What a column's values are to a filter.
 pub(super) fn kind(column: &Column) -> Kind {
     match (column.kind, Type::from_oid(column.base)) {
         (ColumnKind::Bool, _) => Kind::Bool,
@@ -73,8 +73,8 @@ impl Render<'_> {
         match condition {
             Condition::Constant(value) => value.to_string(),
             Condition::Not(inner) => format!("(NOT {})", self.condition(inner)),
-            Condition::And(all) => self.joined(all, " AND ", "true"),
-            Condition::Or(all) => self.joined(all, " OR ", "false"),
+            Condition::And(all) => self.joined(all, " AND "),
+            Condition::Or(all) => self.joined(all, " OR "),
             Condition::Compare { property, comparison, value } => {
                 let whole = is_whole(value);
                 let (operand, operator) =
@@ -107,19 +107,18 @@ impl Render<'_> {
     /// An equality of texts by their bytes, said once more such that an index on the column can help:
     /// whatever the column's collation, what it finds is no less.
     fn indexed(&self, property: &str, equals: &str, exact: String) -> String {
-        let column = self.columns.iter().find(|column| column.name == property);
         let is_text = |column: &Column| {
             [Type::TEXT, Type::VARCHAR].iter().any(|kind| kind.oid() == column.base)
         };
-        match column.is_some_and(is_text) {
+        match find(self.columns, property).is_some_and(is_text) {
             true => format!("({} {equals} AND {exact})", quote(property)),
             false => format!("({exact})"),
         }
     }
 
-    fn joined(&mut self, all: &[Condition], by: &str, none: &str) -> String {
+    fn joined(&mut self, all: &[Condition], by: &str) -> String {
         let all: Vec<String> = all.iter().map(|one| self.condition(one)).collect();
-        if all.is_empty() { none.to_owned() } else { format!("({})", all.join(by)) }
+        format!("({})", all.join(by))
     }
 
     fn placeholder(&mut self, property: &str, whole: bool) -> String {
@@ -132,6 +131,10 @@ impl Render<'_> {
     }
 }
 
+fn find<'a>(columns: &'a [Column], property: &str) -> Option<&'a Column> {
+    columns.iter().find(|column| column.name == property)
+}
+
 /// How numbers of a column are compared with a literal.
 enum Exactness {
     Whole,
@@ -142,7 +145,7 @@ enum Exactness {
 }
 
 fn exactness(columns: &[Column], property: &str, whole: bool) -> Exactness {
-    match columns.iter().find(|column| column.name == property).map(|column| column.kind) {
+    match find(columns, property).map(|column| column.kind) {
         Some(ColumnKind::Int) if whole => Exactness::Whole,
         Some(ColumnKind::Int | ColumnKind::Numeric) => Exactness::Decimal,
         Some(ColumnKind::Float) => Exactness::Double,
@@ -153,7 +156,7 @@ fn exactness(columns: &[Column], property: &str, whole: bool) -> Exactness {
 /// The column as it is compared.
 fn operand(columns: &[Column], property: &str, whole: bool) -> String {
     let name = quote(property);
-    let Some(column) = columns.iter().find(|column| column.name == property) else {
+    let Some(column) = find(columns, property) else {
         return "NULL".to_owned();
     };
     // By its text, since not every server has a numeric for the infinities.

@@ -38,6 +38,7 @@ pub struct FunctionLayer {
 }
 
 impl FunctionLayer {
+    /// The layer of a function that returns tiles, with what the settings declare.
     pub fn new(function: &Function, params: &Params) -> Self {
         let Function { schema, name, types: [z, x, y], params: takes, returns, .. } = function;
         let json = match takes {

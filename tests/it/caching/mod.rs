@@ -9,12 +9,10 @@ mod purges;
 mod versions;
 
 use crate::support::database::Database;
-use crate::support::server::{Response, Server};
+use crate::support::server::{GZIP, Response, Server};
 
 /// Everywhere.
 const WORLD: &str = "0/0/0";
-
-const GZIP: (&str, &str) = ("accept-encoding", "gzip");
 
 /// A database whose table `cities` is read through the view `switched`: a row in `switch` decides
 /// whether that works, and how long it takes.

@@ -5,9 +5,7 @@ use std::sync::Barrier;
 use super::cache::Kind;
 use super::stage::{Stage, empty_tile, label, tile, verdict};
 use crate::support::eventually;
-use crate::support::server::Response;
-
-const GZIP: (&str, &str) = ("accept-encoding", "gzip");
+use crate::support::server::{GZIP, Response};
 
 pub fn tesela_does_not_see_the_second_request(stage: &Stage) {
     let path = tile("warm", 0);

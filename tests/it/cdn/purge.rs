@@ -3,9 +3,7 @@
 use super::cache::Kind;
 use super::stage::{NO_MEMORY, Stage, label, tile, verdict};
 use crate::support::eventually;
-use crate::support::server::{Response, send};
-
-const GZIP: (&str, &str) = ("accept-encoding", "gzip");
+use crate::support::server::{GZIP, Response, send};
 
 pub fn ban(stage: &Stage, headers: &[(&str, &str)]) -> Response {
     send(&stage.cache.base, "BAN", "/", headers, "")

@@ -5,22 +5,8 @@ mod trouble;
 use serde_json::json;
 
 use crate::support::database::Database;
-use crate::support::server::{ConfigFile, Response, Server, run};
+use crate::support::server::{ConfigFile, GZIP, Server, run};
 use crate::support::tile::Property;
-
-const GZIP: (&str, &str) = ("accept-encoding", "gzip");
-
-fn serve(database: &Database, more: &str) -> Server {
-    Server::configured(&format!(
-        "[server]\nadmin_listen = \"127.0.0.1:0\"\n\
-         [databases.main]\nurl = \"{}\"\n{more}",
-        database.url
-    ))
-}
-
-fn get(server: &Server, path: &str) -> Response {
-    server.request("GET", path, &[GZIP])
-}
 
 /// The body of a function that makes tiles of the cities.
 const TILE: &str = "SELECT ST_AsMVT(t, 'cities', 4096, 'geom', 'id') FROM (
@@ -87,7 +73,7 @@ fn functions_that_are_meant_as_tiles_are_found_and_others_are_not() {
     // The SRID comes from the function's type, or from its rows.
     assert_eq!(server.tile("/cities_of/0/0/0")[0].name, "cities_of");
     assert_eq!(server.tile("/columns/0/0/0")[0].name, "columns");
-    assert_eq!(get(&server, "/public.tiles/0/0/0").status, 200, "the alias");
+    assert_eq!(server.gzip("/public.tiles/0/0/0").status, 200, "the alias");
     drop(server);
     database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
@@ -113,14 +99,14 @@ fn a_finished_tile_is_passed_on_in_gzip_or_not() {
     let layers: String = ["plain", "empty", "nothing", "broken", "cut", "zipped"]
         .map(|name| format!("[layers.{name}]\nfunction = \"{name}\"\n"))
         .concat();
-    let server = serve(
+    let server = Server::of(
         &database,
         &format!(
             "{layers}[layers.countries]\ntable = \"countries\"\n\
                   [tilesets.both]\nlayers = [\"plain\", \"countries\"]\n"
         ),
     );
-    let plain = get(&server, "/plain/2/2/1");
+    let plain = server.gzip("/plain/2/2/1");
     let layers = server.tile("/plain/2/2/1");
     assert_eq!((layers.len(), layers[0].name.as_str()), (1, "cities"));
     assert!(layers[0].features.len() > 10);
@@ -129,14 +115,14 @@ fn a_finished_tile_is_passed_on_in_gzip_or_not() {
     let names: Vec<&str> = both.iter().map(|layer| layer.name.as_str()).collect();
     assert_eq!(names, ["cities", "countries"]);
     database.client().execute("INSERT INTO kept VALUES (2, 2, 1, $1)", &[&plain.body]).unwrap();
-    let zipped = get(&server, "/zipped/2/2/1");
+    let zipped = server.gzip("/zipped/2/2/1");
     assert!(zipped.mvt() == plain.mvt(), "the same tile");
     assert_eq!(zipped.header("etag"), plain.header("etag"));
     for empty in ["empty", "nothing", "zipped"] {
-        assert_eq!(get(&server, &format!("/{empty}/1/1/1")).status, 204, "{empty}");
+        assert_eq!(server.gzip(&format!("/{empty}/1/1/1")).status, 204, "{empty}");
     }
     for wrong in ["broken", "cut"] {
-        assert_eq!(get(&server, &format!("/{wrong}/0/0/0")).status, 500, "{wrong}");
+        assert_eq!(server.gzip(&format!("/{wrong}/0/0/0")).status, 500, "{wrong}");
     }
     crate::support::eventually("it is logged", || server.log().contains("gives no tile"));
 }
@@ -153,7 +139,7 @@ fn rows_of_a_function_make_the_same_tiles_as_the_table_that_it_reads() {
         ),
     ]);
     let same = "id = \"id\"\nproperties = [\"name\"]\nlayer_name = \"same\"\norder_by = \"id\"\n";
-    let server = serve(
+    let server = Server::of(
         &database,
         &format!(
             "[layers.a]\nfunction = \"of_tile\"\n{same}\
@@ -163,9 +149,9 @@ fn rows_of_a_function_make_the_same_tiles_as_the_table_that_it_reads() {
         ),
     );
     for tile in ["0/0/0", "3/4/2", "6/34/21", "10/550/336"] {
-        let table = get(&server, &format!("/whole/{tile}"));
+        let table = server.gzip(&format!("/whole/{tile}"));
         for function in ["a", "b"] {
-            let rows = get(&server, &format!("/{function}/{tile}"));
+            let rows = server.gzip(&format!("/{function}/{tile}"));
             assert!(rows.mvt() == table.mvt(), "{function} {tile}");
         }
         let ids = |layer: &str| -> Vec<Option<u64>> {
@@ -251,7 +237,7 @@ fn parameters_reach_a_function_as_json_even_a_strict_one() {
         format!("[layers.{name}]\nfunction = \"{name}\"\nsrid = 3857\n{}", params(name))
     };
     let layers = [rows("of_json"), rows("of_jsonb"), layer("tile_of"), layer("defaulted")];
-    let server = serve(&database, &layers.concat());
+    let server = Server::of(&database, &layers.concat());
     let property =
         |path: &str, name: &str| server.tile(path)[0].features[0].properties.get(name).cloned();
     let text = |text: &str| Some(Property::Text(text.to_owned()));
@@ -280,8 +266,9 @@ fn a_second_column_of_text_is_the_entity_tag() {
              ST_AsMVTGeom(ST_Point(0, 0, 3857), ST_TileEnvelope(0, 0, 0)) AS geom FROM state) t",
         ),
     ]);
-    let server = serve(&database, "[cache]\nmemory = \"0\"\n[layers.a]\nfunction = \"tagged\"\n");
-    let etag = || get(&server, "/a/0/0/0").header("etag").unwrap().to_owned();
+    let server =
+        Server::of(&database, "[cache]\nmemory = \"0\"\n[layers.a]\nfunction = \"tagged\"\n");
+    let etag = || server.gzip("/a/0/0/0").header("etag").unwrap().to_owned();
     let first = etag();
     database.execute("UPDATE state SET n = 2");
     assert_eq!(etag(), first, "the function says that it is the same");
@@ -305,8 +292,9 @@ fn tags_stand_for_a_tile_only_where_each_row_has_one() {
              GROUP BY n ORDER BY n",
         ),
     ]);
-    let server = serve(&database, "[cache]\nmemory = \"0\"\n[layers.a]\nfunction = \"tagged\"\n");
-    let etag = || get(&server, "/a/0/0/0").header("etag").unwrap().to_owned();
+    let server =
+        Server::of(&database, "[cache]\nmemory = \"0\"\n[layers.a]\nfunction = \"tagged\"\n");
+    let etag = || server.gzip("/a/0/0/0").header("etag").unwrap().to_owned();
     let first = etag();
     database.execute("UPDATE parts SET tag = CASE n WHEN 1 THEN 'ab' ELSE 'c' END");
     let moved = etag();
@@ -324,7 +312,7 @@ fn a_function_may_be_for_some_zooms_only() {
         function("f", ZXY, "bytea", TILE),
         function("g", ZXY, "SETOF cities", ROWS),
     ]);
-    let server = serve(
+    let server = Server::of(
         &database,
         "[layers.a]\ntable = \"countries\"\nlayer_name = \"cities\"\n\
          properties = [\"name\"]\ndetails = [\"name\"]\n\

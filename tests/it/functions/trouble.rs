@@ -1,6 +1,6 @@
 //! Functions that can't be layers, that fail, and that change what isn't theirs.
 
-use super::{ROWS, TILE, ZXY, function, get, serve, with_functions};
+use super::{ROWS, TILE, ZXY, function, with_functions};
 use crate::support::eventually;
 use crate::support::server::{ConfigFile, Server, run};
 use crate::support::tile::Property;
@@ -88,18 +88,18 @@ fn an_error_in_a_function_is_the_tiles_and_no_other() {
          $$ BEGIN DELETE FROM cities; RETURN ''; END $$"
             .to_owned(),
     ]);
-    let server = serve(
+    let server = Server::of(
         &database,
         "[layers.fails]\nfunction = \"fails\"\n[layers.writes]\nfunction = \"writes\"\n\
          [layers.cities]\ntable = \"cities\"\n",
     );
     for layer in ["fails", "writes"] {
-        let answer = get(&server, &format!("/{layer}/0/0/0"));
+        let answer = server.gzip(&format!("/{layer}/0/0/0"));
         assert_eq!(answer.status, 500, "{layer}");
         assert!(!answer.text().contains("secret"), "{}", answer.text());
     }
     eventually("it is logged", || server.log().contains("secret of the function"));
-    assert_eq!(get(&server, "/cities/0/0/0").status, 200);
+    assert_eq!(server.gzip("/cities/0/0/0").status, 200);
 }
 
 /// One connection, which the next request uses too.
@@ -126,7 +126,7 @@ fn what_a_function_sets_for_its_session_is_undone_before_the_next_request() {
         database.url
     ));
     for _ in 0..3 {
-        assert_eq!(get(&server, "/sets/0/0/0").status, 204, "{}", server.log());
+        assert_eq!(server.gzip("/sets/0/0/0").status, 204, "{}", server.log());
         let layers = server.tile("/shows/0/0/0");
         let shown = &layers[0].features[0].properties;
         let text = |text: &str| Property::Text(text.to_owned());
@@ -148,8 +148,8 @@ fn only_functions_that_are_wanted_are_called() {
             .to_owned(),
     ]);
     let started = std::time::Instant::now();
-    let server = serve(&database, "[layers.cities]\ntable = \"cities\"\n");
-    assert_eq!(get(&server, "/cities/0/0/0").status, 200);
+    let server = Server::of(&database, "[layers.cities]\ntable = \"cities\"\n");
+    assert_eq!(server.gzip("/cities/0/0/0").status, 200);
     assert!(!server.log().contains("can't call"), "{}", server.log());
     println!("started in {:?}", started.elapsed());
     let server = Server::publish(&database.url);

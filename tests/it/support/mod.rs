@@ -8,6 +8,8 @@ pub mod tile;
 
 use std::time::{Duration, Instant};
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
 /// Longest wait for something that should happen.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -22,4 +24,9 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(10));
     }
     println!("{what}: after {:?}", started.elapsed());
+}
+
+/// As a value in a URL's query.
+pub fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }

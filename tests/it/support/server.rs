@@ -9,6 +9,10 @@ use std::time::Duration;
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 
 use super::PATIENCE;
+use super::database::Database;
+
+/// What every browser sends.
+pub const GZIP: (&str, &str) = ("accept-encoding", "gzip");
 
 /// Starts `tesela` with the environment of the tests left out.
 pub fn tesela(args: &[&str]) -> Command {
@@ -92,6 +96,15 @@ impl Server {
         Self::start(tesela(&args), Some(config))
     }
 
+    /// Serves what `more` says of the database `main`, with an admin listener.
+    pub fn of(database: &Database, more: &str) -> Self {
+        Self::configured(&format!(
+            "[server]\nadmin_listen = \"127.0.0.1:0\"\npublic_url = \"https://t.example\"\n\
+             [databases.main]\nurl = \"{}\"\n{more}",
+            database.url
+        ))
+    }
+
     /// Starts the command and waits until it listens.
     pub fn start(mut command: Command, config: Option<ConfigFile>) -> Self {
         let mut child =
@@ -112,6 +125,11 @@ impl Server {
 
     pub fn get(&self, path: &str) -> Response {
         self.request("GET", path, &[])
+    }
+
+    /// As [`get`](Self::get), for a client that takes gzip.
+    pub fn gzip(&self, path: &str) -> Response {
+        self.request("GET", path, &[GZIP])
     }
 
     pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
