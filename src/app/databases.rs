@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::AppError;
+use super::files::Files;
 use super::versions::Versions;
 use crate::catalog::{self, Catalog, NamedSource, Tables};
 use crate::config::Settings;
@@ -30,9 +31,10 @@ const LONGEST_PATIENCE: Duration = Duration::from_secs(600);
 /// Databases beyond this many share a series in the metrics.
 const MAX_POOL_LABELS: usize = 200;
 
-/// All databases of the configuration.
+/// All databases of the configuration, and its files beside them.
 pub struct Databases {
     entries: Vec<Arc<Entry>>,
+    files: Arc<Files>,
     /// The first catalogue is published, so that every change makes another.
     started: AtomicBool,
     publishing: Mutex<()>,
@@ -75,7 +77,7 @@ impl Databases {
     ///
     /// # Errors
     /// A URL or its TLS settings can't be used.
-    pub fn new(settings: &Settings) -> Result<Self, AppError> {
+    pub fn new(settings: &Settings, files: Files) -> Result<Self, AppError> {
         let entries = settings.databases.iter().map(|(name, database)| {
             database.url.parse().map_err(|cause| AppError::Url { name: name.clone(), cause })?;
             let status = Status {
@@ -100,6 +102,7 @@ impl Databases {
         });
         Ok(Self {
             entries: entries.collect::<Result<_, AppError>>()?,
+            files: Arc::new(files),
             started: AtomicBool::new(false),
             publishing: Mutex::default(),
         })
@@ -140,6 +143,7 @@ impl Databases {
             databases: &databases,
             layers: &settings.layers,
             tilesets: &settings.tilesets,
+            files: &self.files.current(),
             versions: &versions,
         };
         builder.build()
@@ -176,6 +180,11 @@ impl Databases {
                 wait
             })
             .collect();
+        if settings.files.watch {
+            let (all, engine, settings) = (self.clone(), engine.clone(), settings.clone());
+            let files = self.files.clone();
+            runtime.spawn(files.watch(move || all.publish(&engine, &settings)));
+        }
         async move {
             // A channel that closes is the sign; nothing is sent.
             let _ = join_all(tried).await;

@@ -1,6 +1,7 @@
 //! Composition root: puts a server together, starts it and stops it in order.
 
 mod databases;
+mod files;
 mod shutdown;
 mod versions;
 
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use databases::Databases;
+pub use files::{Files, FilesError};
 use shutdown::Signals;
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
@@ -21,6 +23,7 @@ use crate::engine::{Engine, EngineSettings};
 use crate::http::{self, Origins, Readiness, State};
 use crate::metrics::Metrics;
 use crate::source::SourceError;
+use crate::source::embedded::Progress;
 use crate::source::postgis::InvalidUrl;
 
 /// Why the server doesn't start.
@@ -36,9 +39,13 @@ pub enum AppError {
     Url { name: String, cause: InvalidUrl },
     #[error(transparent)]
     Source(#[from] SourceError),
+    #[error(transparent)]
+    Files(#[from] FilesError),
     #[error("{0}")]
     Strict(String),
 }
+
+const PORT_HINT: &str = "choose another with --listen";
 
 /// Longest wait at the start for databases to say what they hold; slower ones are published when
 /// they have.
@@ -56,8 +63,11 @@ pub fn runtime() -> std::io::Result<Runtime> {
 ///
 /// # Errors
 /// It can't start, or with `strict` something configured can't be served.
-pub fn serve(settings: &Settings, strict: bool) -> Result<(), AppError> {
-    let listener = listen(settings.server.listen, "choose another with --listen")?;
+pub fn serve(settings: &Settings, strict: bool, progress: &dyn Progress) -> Result<(), AppError> {
+    // Said before files are read, which may take a while; nobody should wait for that in vain.
+    drop(listen(settings.server.listen, PORT_HINT)?);
+    let files = Files::load(settings, strict, progress)?;
+    let listener = listen(settings.server.listen, PORT_HINT)?;
     let admin_listener = listen_admin(&settings.server)?;
     let mut settings = settings.clone();
     // Port 0 asks the system for one.
@@ -70,7 +80,7 @@ pub fn serve(settings: &Settings, strict: bool) -> Result<(), AppError> {
         request_timeout: settings.server.request_timeout,
     };
     let engine = Arc::new(Engine::new(engine_settings, metrics, runtime.handle().clone()));
-    let databases = Arc::new(Databases::new(&settings)?);
+    let databases = Arc::new(Databases::new(&settings, files)?);
     let mut signals = runtime.block_on(async { Signals::catch() })?;
     let tried = databases.watch(&engine, &settings, runtime.handle());
     let stopped = runtime.block_on(async {

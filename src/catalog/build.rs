@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::files::{self, File};
 use super::names::{self, Candidate};
 use super::prepare::{Origin, layer, prepare};
 use super::{
@@ -32,6 +33,7 @@ pub struct Builder<'a> {
     pub databases: &'a [Database],
     pub layers: &'a BTreeMap<String, LayerSettings>,
     pub tilesets: &'a BTreeMap<String, TilesetSettings>,
+    pub files: &'a [File],
     /// Data versions that databases have told, by layer.
     pub versions: &'a BTreeMap<String, String>,
 }
@@ -41,14 +43,10 @@ impl Builder<'_> {
     /// [`disabled`](Catalog::disabled) list.
     pub fn build(&self) -> Catalog {
         let mut catalog = Catalog::default();
-        let mut bound = HashSet::new();
+        let mut bound = Bound::default();
         for (id, settings) in self.layers {
-            match self.configured_layer(id, settings, &mut bound) {
-                Ok(layer) => publish(&mut catalog, layer),
-                Err(reason) => {
-                    catalog.disabled.insert(id.clone(), reason);
-                }
-            }
+            let layer = self.configured_layer(id, settings, &mut bound);
+            publish_or_disable(&mut catalog, id, layer);
         }
         self.publish_found(&mut catalog, &bound);
         // Looked up before any is added: a tileset holds layers, not tilesets.
@@ -123,8 +121,11 @@ impl Builder<'_> {
         &'s self,
         id: &str,
         settings: &LayerSettings,
-        bound: &mut HashSet<(&'s str, Origin<'s>)>,
+        bound: &mut Bound<'s>,
     ) -> Result<Layer, Disabled> {
+        if settings.files().next().is_some() {
+            return files::configured(self.files, id, settings, &mut bound.files);
+        }
         let database = self.database(settings.database.as_deref()).map_err(Disabled::both)?;
         let Tables::Known(inventory) = &database.tables else {
             let name = &*database.source.name;
@@ -135,14 +136,15 @@ impl Builder<'_> {
             // A table for some zooms only may still be published as a whole.
             let whole = source.name == id;
             let part = prepare(inventory, &source, settings)?;
-            bound.extend(part.origin.filter(|_| whole).map(|origin| (database.name(), origin)));
+            let origin = part.origin.filter(|_| whole);
+            bound.origins.extend(origin.map(|origin| (database.name(), origin)));
             parts.push(part);
         }
         let params = Params::new(&settings.params);
         let params = params.map_err(|(name, mistake)| {
             Disabled::both(format!("its parameter {name:?}: {mistake}"))
         })?;
-        let mut layer = layer(id, settings, database, (parts, params))?;
+        let mut layer = layer(id, settings, &database.source, (parts, params))?;
         if let Some(version) = self.versions.get(id) {
             layer.data_version = Some(version.clone());
         }
@@ -160,35 +162,30 @@ impl Builder<'_> {
         }
     }
 
-    /// Publishes the tables and functions that no configured layer has, as far as their database
-    /// says so.
-    fn publish_found(&self, catalog: &mut Catalog, bound: &HashSet<(&str, Origin<'_>)>) {
+    /// Publishes the tables, functions and files that no configured layer has, as far as settings
+    /// say so.
+    fn publish_found(&self, catalog: &mut Catalog, bound: &Bound<'_>) {
         let found: Vec<_> = self
             .databases
             .iter()
             .flat_map(|database| published(database).map(move |origin| (database, origin)))
             .collect();
-        let candidates: Vec<_> =
+        let mut candidates: Vec<_> =
             found.iter().map(|(database, origin)| origin.candidate(database.name())).collect();
+        let in_files: Vec<_> = self.files.iter().flat_map(File::published).collect();
+        candidates.extend(in_files.iter().map(|(file, contained)| file.candidate(contained)));
         let configured: HashSet<_> =
             self.layers.keys().chain(self.tilesets.keys()).cloned().collect();
         let ids = names::assign(&candidates, &configured);
+        let (ids, ids_in_files) = ids.split_at(found.len());
         for ((database, origin), id) in found.iter().zip(ids) {
-            let Tables::Known(inventory) = &database.tables else { continue };
-            if bound.contains(&(database.name(), *origin)) {
-                continue;
+            if !bound.origins.contains(&(database.name(), *origin)) {
+                publish_or_disable(catalog, id, found_layer(id, database, *origin));
             }
-            let settings = origin.settings(database.name());
-            let prepared = settings.sources(&id).into_iter();
-            let prepared: Result<Vec<_>, _> =
-                prepared.map(|source| prepare(inventory, &source, &settings)).collect();
-            let made = prepared.map_err(Disabled::from);
-            match made.and_then(|parts| layer(&id, &settings, database, (parts, Params::default())))
-            {
-                Ok(layer) => publish(catalog, layer),
-                Err(reason) => {
-                    catalog.disabled.insert(id, reason);
-                }
+        }
+        for ((file, contained), id) in in_files.into_iter().zip(ids_in_files) {
+            if !bound.files.contains(&(file.path.as_str(), contained.name.as_deref())) {
+                publish_or_disable(catalog, id, files::found(id, file, contained));
             }
         }
         self.add_aliases(catalog, &found, &candidates);
@@ -216,6 +213,34 @@ impl Builder<'_> {
             if let (Some(target), false) = (target, taken) {
                 catalog.aliases.entry(alias).or_insert_with(|| target.clone());
             }
+        }
+    }
+}
+
+/// What configured layers have.
+#[derive(Default)]
+struct Bound<'a> {
+    origins: HashSet<(&'a str, Origin<'a>)>,
+    files: files::Taken<'a>,
+}
+
+/// The layer of something that nobody has configured.
+fn found_layer(id: &str, database: &Database, origin: Origin<'_>) -> Result<Layer, Disabled> {
+    let Tables::Known(inventory) = &database.tables else {
+        return Err(Disabled::both("its database can't be reached".to_owned()));
+    };
+    let settings = origin.settings(database.name());
+    let prepared = settings.sources(id).into_iter();
+    let prepared: Result<Vec<_>, _> =
+        prepared.map(|source| prepare(inventory, &source, &settings)).collect();
+    layer(id, &settings, &database.source, (prepared?, Params::default()))
+}
+
+fn publish_or_disable(catalog: &mut Catalog, id: &str, layer: Result<Layer, Disabled>) {
+    match layer {
+        Ok(layer) => publish(catalog, layer),
+        Err(reason) => {
+            catalog.disabled.insert(id.to_owned(), reason);
         }
     }
 }

@@ -3,6 +3,7 @@
 //! A [`Catalog`] never changes: a reload builds another and swaps it in.
 
 mod build;
+mod files;
 mod layer;
 mod names;
 mod prepare;
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 pub use build::{Builder, Database, Tables};
+pub use files::File;
 pub use layer::{Freshness, Layer, Lifetimes, NamedSource, Part, Tileset};
 pub use names::{FORMATS, RESERVED, is_id_char};
 pub use row_source::{RowSource, SourceSettings};

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use geo::Rect;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::build::Database;
 use super::names::Candidate;
-use super::{Disabled, Layer, LayerSettings, Part, SourceSettings};
+use super::{Disabled, Layer, LayerSettings, NamedSource, Part, SourceSettings};
 use crate::query::{Arguments, Kind, Params};
 use crate::source::SourceLayer;
+use crate::source::embedded::EmbeddedLayer;
 use crate::source::postgis::{
     self, Column, ColumnKind, Function, FunctionLayer, Inventory, Mismatch, SpatialTable,
     TableLayer, TableSettings,
@@ -83,6 +83,23 @@ pub(super) struct Prepared<'a> {
     layer: SourceLayer,
 }
 
+impl Prepared<'_> {
+    /// A part that comes from a file.
+    pub(super) fn of_file(zooms: RangeInclusive<u8>, shown: String, layer: EmbeddedLayer) -> Self {
+        let layer = SourceLayer::Embedded(layer.into());
+        Self { origin: None, zooms, shown, table: None, layer }
+    }
+
+    fn bounds(&self) -> Option<Rect<f64>> {
+        match (&self.layer, self.table) {
+            (SourceLayer::Embedded(layer), _) => {
+                layer.degrees().map(|[w, s, e, n]| Rect::new((w, s), (e, n)))
+            }
+            (_, table) => table?.bounds,
+        }
+    }
+}
+
 /// Where rows come from at some zooms.
 ///
 /// # Errors
@@ -92,7 +109,7 @@ pub(super) fn prepare<'a>(
     source: &SourceSettings,
     settings: &LayerSettings,
 ) -> Result<Prepared<'a>, Mismatch> {
-    let SourceSettings { name, zooms, sql, function, table: wanted } = source;
+    let SourceSettings { name, zooms, sql, function, table: wanted, .. } = source;
     let zooms = zooms.clone();
     if let Some(function) = function {
         let function = inventory.find_function(function)?;
@@ -174,7 +191,7 @@ fn has_details(settings: &LayerSettings, prepared: &[Prepared<'_>]) -> Result<()
 pub(super) fn layer(
     id: &str,
     settings: &LayerSettings,
-    database: &Database,
+    source: &NamedSource,
     (prepared, params): (Vec<Prepared<'_>>, Params),
 ) -> Result<Layer, Disabled> {
     let filterable = filterable(settings, &prepared)?;
@@ -208,10 +225,10 @@ pub(super) fn layer(
         freshness: settings.freshness(),
         zoom_freshness: settings.zoom_freshness(),
         data_version: settings.data_version.clone(),
-        identity: identity(database, settings, (&parts, &params)),
+        identity: identity(source, settings, (&parts, &params)),
         large_ids_reported: AtomicBool::new(false),
         truncations_reported: AtomicU64::new(0),
-        database: database.source.clone(),
+        database: source.clone(),
         answers: match (filterable.is_empty(), settings.details.is_empty()) {
             (true, true) => String::new(),
             _ => format!("{:?}", (&filterable, &settings.details)),
@@ -232,8 +249,10 @@ fn filterable(
 ) -> Result<Vec<(String, Kind)>, Disabled> {
     let mut all: Vec<Vec<(String, Kind)>> = Vec::new();
     for part in prepared {
-        if let SourceLayer::Postgis(layer) = &part.layer {
-            all.push(layer.filterable(&settings.allow_filter));
+        match &part.layer {
+            SourceLayer::Postgis(layer) => all.push(layer.filterable(&settings.allow_filter)),
+            SourceLayer::PostgisTiles(_) => {}
+            SourceLayer::Embedded(layer) => all.push(layer.filterable().to_vec()),
         }
     }
     let Some((first, rest)) = all.split_first() else { return Ok(Vec::new()) };
@@ -248,8 +267,12 @@ fn filterable(
 fn fields(prepared: &[Prepared<'_>]) -> Vec<(String, &'static str)> {
     let mut fields: Vec<(String, &'static str)> = Vec::new();
     for part in prepared {
-        let SourceLayer::Postgis(layer) = &part.layer else { continue };
-        for field in layer.columns().iter().map(field) {
+        let own: Vec<_> = match &part.layer {
+            SourceLayer::Postgis(layer) => layer.columns().iter().map(field).collect(),
+            SourceLayer::PostgisTiles(_) => continue,
+            SourceLayer::Embedded(layer) => layer.fields().collect(),
+        };
+        for field in own {
             if !fields.iter().any(|(name, _)| *name == field.0) {
                 fields.push(field);
             }
@@ -260,7 +283,7 @@ fn fields(prepared: &[Prepared<'_>]) -> Vec<(String, &'static str)> {
 
 /// Of all parts, or of none.
 fn found_bounds(prepared: &[Prepared<'_>]) -> Option<Rect<f64>> {
-    let all = prepared.iter().map(|part| part.table?.bounds);
+    let all = prepared.iter().map(Prepared::bounds);
     let joined = all.reduce(|all, next| {
         let (all, next) = (all?, next?);
         Some(Rect::new(
@@ -296,7 +319,7 @@ fn field(column: &Column) -> (String, &'static str) {
 
 /// Digest of all that decides what the layer's tiles hold.
 fn identity(
-    database: &Database,
+    source: &NamedSource,
     settings: &LayerSettings,
     (parts, params): (&[Part], &Params),
 ) -> u128 {
@@ -305,5 +328,5 @@ fn identity(
     let parts: Vec<String> = parts.iter().map(part).collect();
     // Tiles of the defaults have no other sign of them.
     let params = if params.is_empty() { String::new() } else { format!("{params:?}") };
-    xxh3_128(format!("{:?}", (database.name(), zooms, parts, params)).as_bytes())
+    xxh3_128(format!("{:?}", (&source.name, zooms, parts, params)).as_bytes())
 }

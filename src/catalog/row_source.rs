@@ -12,6 +12,7 @@ pub struct RowSource {
     pub table: Option<String>,
     pub sql: Option<String>,
     pub function: Option<String>,
+    pub file: Option<String>,
     pub geometry: Option<String>,
     pub srid: Option<i32>,
     pub id: Option<String>,
@@ -22,20 +23,21 @@ pub struct RowSource {
 impl RowSource {
     /// Whether it says where rows come from at all.
     pub fn is_somewhere(&self) -> bool {
-        self.table.is_some() || self.sql.is_some() || self.function.is_some()
+        self.file.is_some() || self.table.is_some() || self.sql.is_some() || self.function.is_some()
     }
 
     /// This, and where it says nothing what `other` says. A table, a query or a function takes the
     /// place of any of them.
     fn or(self, other: Self) -> Self {
-        let (table, sql, function) = match self.is_somewhere() {
-            true => (self.table, self.sql, self.function),
-            false => (other.table, other.sql, other.function),
+        let (table, sql, function, file) = match self.is_somewhere() {
+            true => (self.table, self.sql, self.function, self.file),
+            false => (other.table, other.sql, other.function, other.file),
         };
         Self {
             table,
             sql,
             function,
+            file,
             geometry: self.geometry.or(other.geometry),
             srid: self.srid.or(other.srid),
             id: self.id.or(other.id),
@@ -55,6 +57,10 @@ pub struct SourceSettings {
     pub sql: Option<String>,
     /// A function in place of the table.
     pub function: Option<String>,
+    /// A file in place of the database, of which the table is a layer.
+    pub file: Option<String>,
+    /// The layer of the file, if it is named.
+    pub contained: Option<String>,
     pub table: TableSettings,
 }
 
@@ -80,7 +86,9 @@ impl LayerSettings {
         name: String,
         zooms: RangeInclusive<u8>,
     ) -> SourceSettings {
-        let RowSource { table, sql, function, geometry, srid, id, properties, filter } = source;
+        let RowSource { table, sql, function, file, geometry, srid, id, properties, filter } =
+            source;
+        let contained = table.clone().filter(|_| file.is_some());
         let table = TableSettings {
             table: table.unwrap_or_else(|| name.clone()),
             geometry,
@@ -95,7 +103,7 @@ impl LayerSettings {
             // Without those that are wrong, tokens that name them are.
             params: Params::new(&self.params).unwrap_or_default(),
         };
-        SourceSettings { name, zooms, sql, function, table }
+        SourceSettings { name, zooms, sql, function, file, contained, table }
     }
 
     /// The functions that the layer names, each with the SRID that it gives them.
@@ -110,12 +118,18 @@ impl LayerSettings {
             table: self.table.clone(),
             sql: self.sql.clone(),
             function: self.function.clone(),
+            file: self.file.clone(),
             geometry: self.geometry.clone(),
             srid: self.srid,
             id: self.id.clone(),
             properties: self.properties.clone(),
             filter: self.filter.clone(),
         }
+    }
+
+    /// The files that the layer names.
+    pub fn files(&self) -> impl Iterator<Item = &String> {
+        self.file.iter().chain(self.zooms.iter().flat_map(|zooms| &zooms.file))
     }
 
     /// What the database has to say of the layer's own queries.
@@ -136,6 +150,7 @@ impl ZoomSettings {
             table: self.table.clone(),
             sql: self.sql.clone(),
             function: self.function.clone(),
+            file: self.file.clone(),
             geometry: self.geometry.clone(),
             srid: self.srid,
             id: self.id.clone(),

@@ -24,6 +24,8 @@ pub struct LayerSettings {
     pub sql: Option<String>,
     /// A function in place of the table: `schema.name`, perhaps with its arguments' types.
     pub function: Option<String>,
+    /// A file in place of a database; `table` names a layer in it where there are several.
+    pub file: Option<String>,
     pub geometry: Option<String>,
     pub srid: Option<i32>,
     pub id: Option<String>,
@@ -96,10 +98,11 @@ pub struct LayerSettings {
 pub struct ZoomSettings {
     /// The first and the last.
     pub zooms: [u8; 2],
-    /// In place of the layer's table, query or function.
+    /// In place of the layer's table, query, function or file.
     pub table: Option<String>,
     pub sql: Option<String>,
     pub function: Option<String>,
+    pub file: Option<String>,
     pub geometry: Option<String>,
     pub srid: Option<i32>,
     pub id: Option<String>,
@@ -164,12 +167,18 @@ impl LayerSettings {
         Self { function: Some(signature), ..Self::for_nothing(database) }
     }
 
+    /// The same for a layer of a file.
+    pub fn for_file(path: String, contained: Option<String>) -> Self {
+        Self { database: None, file: Some(path), table: contained, ..Self::for_nothing("") }
+    }
+
     fn for_nothing(database: &str) -> Self {
         Self {
             database: Some(database.to_owned()),
             table: None,
             sql: None,
             function: None,
+            file: None,
             geometry: None,
             srid: None,
             id: None,

@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{CommandError, NOTHING_TO_SERVE, load, print, sources};
-use crate::app::{self, Databases};
+use super::{CommandError, NOTHING_TO_SERVE, load, print, progress, sources};
+use crate::app::{self, Databases, Files};
 use crate::catalog::{Layer, Part, Tables, Tileset};
 use crate::source::postgis::{PostgisSource, Relation, SpatialTable};
 
@@ -20,12 +20,13 @@ const PIECE: u32 = 1024;
 pub fn check(config: Option<&Path>, sources: &[String]) -> Result<ExitCode, CommandError> {
     let mut settings = load(config)?;
     sources::add(&mut settings, sources)?;
-    if settings.databases.is_empty() {
+    if !sources::has_any(&settings) {
         return Err(NOTHING_TO_SERVE.into());
     }
+    let files = Files::load(&settings, false, &progress::Bar::new())?;
     let runtime = app::runtime()?;
     runtime.block_on(async {
-        let databases = Databases::new(&settings)?;
+        let databases = Databases::new(&settings, files)?;
         let catalog = databases.load(&settings).await;
         let known = databases.tables();
         let mut warnings = 0;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use super::{CommandError, print, sources};
-use crate::app::{self, Databases};
+use crate::app::{self, Databases, Files};
 use crate::catalog::{Disabled, Layer, Part, Tables};
 use crate::config::Settings;
 use crate::source::postgis::{Inventory, SpatialTable};
@@ -13,9 +13,10 @@ use crate::source::postgis::{Inventory, SpatialTable};
 pub fn init(url: &str) -> Result<(), CommandError> {
     let mut settings = Settings::default();
     sources::add(&mut settings, &[url.to_owned()])?;
+    let files = Files::load(&settings, false, &())?;
     let runtime = app::runtime()?;
     let text = runtime.block_on(async {
-        let databases = Databases::new(&settings)?;
+        let databases = Databases::new(&settings, files)?;
         let catalog = databases.load(&settings).await;
         let Some((Tables::Known(inventory), _)) = databases.tables().into_values().next() else {
             return Err(CommandError::from("can't read the database; the log above says why"));

@@ -5,6 +5,7 @@ mod check;
 mod generate;
 mod init;
 mod logging;
+mod progress;
 mod sources;
 
 use std::io::Write;
@@ -47,10 +48,11 @@ fn serve(args: &ServeArgs) -> Result<(), CommandError> {
     if let Some(listen) = args.listen {
         settings.server.listen = listen;
     }
-    if settings.databases.is_empty() {
+    if !sources::has_any(&settings) {
         return Err(NOTHING_TO_SERVE.into());
     }
-    app::serve(&settings, args.strict).map_err(|error: AppError| error.into())
+    let served = app::serve(&settings, args.strict, &progress::Bar::new());
+    served.map_err(|error: AppError| error.into())
 }
 
 /// Loads the configuration; its mistakes are counted where there are several.
@@ -70,6 +72,7 @@ fn print(text: &str) -> std::io::Result<()> {
 }
 
 const NOTHING_TO_SERVE: &str = "there is nothing to serve
-  publish a whole database:   tesela serve postgres://user:password@host/database
+  a file or a folder of them: tesela serve city.geojson
+  a whole database:           tesela serve postgres://user:password@host/database
   or write a configuration:   tesela init postgres://… > tesela.toml
                               tesela serve --config tesela.toml";

@@ -1,21 +1,28 @@
-//! Databases given as arguments.
+//! Databases and files given as arguments.
+
+use std::path::Path;
 
 use super::CommandError;
 use crate::catalog::is_id_char;
 use crate::config::Settings;
 use crate::source::postgis::{self, DatabaseUrl, Publish};
 
-/// Adds each source to the settings as a database that publishes everything.
+/// Adds each source to the settings, as something of which everything is published: a database by
+/// its URL, or a file, a folder or a pattern of files.
 ///
 /// # Errors
 /// A source is not something that Tesela can read.
 pub fn add(settings: &mut Settings, sources: &[String]) -> Result<(), CommandError> {
     for source in sources {
         if !source.starts_with("postgres://") && !source.starts_with("postgresql://") {
-            // Not echoed: it may be a connection string with a password.
-            return Err("a source has to be a database's URL, such as \
-                        postgres://user@host/database; files can't be served yet"
-                .into());
+            if !Path::new(source).exists() && (source.contains("://") || source.contains('=')) {
+                // Not echoed: it may be a connection string with a password.
+                return Err("a source has to be a database's URL, such as \
+                            postgres://user@host/database, or a file or folder that exists"
+                    .into());
+            }
+            settings.files.publish.push(source.clone());
+            continue;
         }
         let url = DatabaseUrl::new(source);
         let target = url.parse()?;
@@ -25,6 +32,14 @@ pub fn add(settings: &mut Settings, sources: &[String]) -> Result<(), CommandErr
         settings.databases.insert(name, database);
     }
     Ok(())
+}
+
+/// Whether there is anything to serve.
+pub fn has_any(settings: &Settings) -> bool {
+    let of_files = |layer: &crate::catalog::LayerSettings| layer.files().next().is_some();
+    !settings.databases.is_empty()
+        || !settings.files.publish.is_empty()
+        || settings.layers.values().any(of_files)
 }
 
 /// The database's own name, numbered when it is taken.

@@ -24,7 +24,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::de::DeValue;
 
-use crate::{cache, catalog, http, source::postgis};
+use crate::source::{embedded, postgis};
+use crate::{cache, catalog, http};
 
 pub use error::{Errors, Problem};
 use path::Path;
@@ -36,6 +37,7 @@ use tree::Document;
 pub struct Settings {
     pub server: http::Settings,
     pub cache: cache::Settings,
+    pub files: embedded::Settings,
     pub databases: BTreeMap<String, postgis::Settings>,
     pub layers: BTreeMap<String, catalog::LayerSettings>,
     pub tilesets: BTreeMap<String, catalog::TilesetSettings>,
@@ -49,12 +51,13 @@ impl Settings {
     ) -> impl Iterator<Item = (&String, &catalog::LayerSettings)> {
         let only = self.databases.len() == 1;
         let is_here = move |name: &Option<String>| name.as_deref().map_or(only, |n| n == database);
-        self.layers.iter().filter(move |(_, layer)| is_here(&layer.database))
+        let of_files = |layer: &catalog::LayerSettings| layer.files().next().is_some();
+        self.layers.iter().filter(move |(_, layer)| is_here(&layer.database) && !of_files(layer))
     }
 }
 
 /// The fields of [`Settings`].
-const SECTIONS: [&str; 5] = ["server", "cache", "databases", "layers", "tilesets"];
+const SECTIONS: [&str; 6] = ["server", "cache", "files", "databases", "layers", "tilesets"];
 
 /// Reads the file, if any, and the process's environment.
 pub fn load(path: Option<&std::path::Path>) -> Result<Settings, Errors> {
@@ -107,6 +110,7 @@ fn read(document: &mut Document<'_>) -> Settings {
     Settings {
         server: document.read(&Path::of(["server"])).unwrap_or_default(),
         cache: document.read(&Path::of(["cache"])).unwrap_or_default(),
+        files: document.read(&Path::of(["files"])).unwrap_or_default(),
         databases: named(document, "databases"),
         layers: named(document, "layers"),
         tilesets: named(document, "tilesets"),

@@ -71,7 +71,8 @@ fn catalog(source: &Arc<Panics>, has_table: bool, version: &str) -> Catalog {
     let settings = LayerSettings::for_table("main", "roads".to_owned(), "geom");
     let layers = &BTreeMap::from([("roads".to_owned(), settings)]);
     let versions = &BTreeMap::from([("roads".to_owned(), version.to_owned())]);
-    Builder { databases: &[database], layers, tilesets: &BTreeMap::new(), versions }.build()
+    Builder { databases: &[database], layers, tilesets: &BTreeMap::new(), files: &[], versions }
+        .build()
 }
 
 fn world(served: &Arc<Served>) -> TileRequest {

@@ -1,10 +1,13 @@
 //! Where rows come from. A [`Source`] fills the layers of one tile in one go.
 
+pub mod embedded;
+mod order;
 pub mod postgis;
 
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+pub use order::{OrderBy, parse_order};
 use thiserror::Error;
 use tokio::time::Instant;
 
@@ -36,6 +39,8 @@ pub enum SourceLayer {
     Postgis(Box<postgis::TableLayer>),
     /// A function that gives finished tiles.
     PostgisTiles(postgis::FunctionLayer),
+    /// Features of a file.
+    Embedded(Box<embedded::EmbeddedLayer>),
 }
 
 impl SourceLayer {
@@ -45,6 +50,7 @@ impl SourceLayer {
             Self::Postgis(layer) => layer.crs(),
             // There are no rows of it.
             Self::PostgisTiles(_) => Crs::WebMercator,
+            Self::Embedded(_) => Crs::WebMercator,
         }
     }
 
@@ -53,12 +59,17 @@ impl SourceLayer {
         match self {
             Self::Postgis(layer) => layer.keys(),
             Self::PostgisTiles(_) => Vec::new(),
+            Self::Embedded(layer) => layer.keys(),
         }
     }
 
     /// Whether there is more to be told of a feature than its tile has.
     pub fn has_details(&self) -> bool {
-        matches!(self, Self::Postgis(layer) if layer.has_details())
+        match self {
+            Self::Postgis(layer) => layer.has_details(),
+            Self::PostgisTiles(_) => false,
+            Self::Embedded(layer) => layer.has_details(),
+        }
     }
 
     /// Whether tiles are made with SQL that somebody has written for it: that may change a session's
@@ -67,6 +78,7 @@ impl SourceLayer {
         match self {
             Self::Postgis(layer) => layer.runs_sql_of_its_own(),
             Self::PostgisTiles(_) => true,
+            Self::Embedded(_) => false,
         }
     }
 
@@ -75,6 +87,7 @@ impl SourceLayer {
         match self {
             Self::Postgis(layer) => layer.uses_param(place),
             Self::PostgisTiles(layer) => layer.takes_params(),
+            Self::Embedded(_) => false,
         }
     }
 
@@ -83,6 +96,7 @@ impl SourceLayer {
         match self {
             Self::Postgis(layer) => layer.id_column(),
             Self::PostgisTiles(_) => None,
+            Self::Embedded(layer) => layer.id_column(),
         }
     }
 
@@ -91,6 +105,7 @@ impl SourceLayer {
         match self {
             Self::Postgis(layer) => layer.definition(),
             Self::PostgisTiles(layer) => layer.definition(),
+            Self::Embedded(layer) => layer.definition().to_owned(),
         }
     }
 }

@@ -1,5 +1,8 @@
 //! What a source hands to the tile engine: borrowed rows.
 
+use super::ewkb::{self, EwkbError};
+use super::shape::Shape;
+
 /// Coordinate system of a row's coordinates. Any other is transformed by the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Crs {
@@ -27,6 +30,20 @@ pub trait Feature {
 
     /// The geometry as (E)WKB in the layer's [`Crs`]; `None` for NULL.
     fn geometry(&self) -> Option<&[u8]>;
+
+    /// Replaces what is in `shape` by the geometry. What is in memory decoded needs no EWKB.
+    ///
+    /// # Errors
+    /// It is none that can be drawn.
+    fn shape(&self, shape: &mut Shape) -> Result<(), EwkbError> {
+        match self.geometry() {
+            Some(bytes) => ewkb::read(bytes, shape),
+            None => {
+                shape.clear();
+                Ok(())
+            }
+        }
+    }
 
     /// The geometry may be only what the source left of a larger one, so that its size says
     /// nothing.

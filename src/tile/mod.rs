@@ -33,10 +33,12 @@ mod topology;
 
 pub use compress::Encoding;
 pub use coord::{MAX_ZOOM, TileCoord};
+pub use ewkb::{EwkbError, read as read_ewkb};
 pub use feature::{Crs, Feature, Value};
 pub use layer::{LayerSpec, LayerStats, MAX_EXACT_ID, MAX_EXTENT};
 pub use level::{Level, Levels, Truncation};
 pub use pipeline::LayerBuilder;
+pub use shape::{Bounds, Kind, Part, Point, Shape};
 
 /// Changes when the bytes of a tile change without its rows or its definition changing, so that no
 /// cache keeps serving the old ones under the same entity tag or version.

@@ -13,7 +13,7 @@ use super::scratch::{Lease, Scratch};
 use super::shape::{Bounds, Kind, Part};
 use super::simplify::Simplifier;
 use super::{
-    Feature, LayerSpec, LayerStats, Level, MAX_EXACT_ID, MAX_EXTENT, TileCoord, Truncation, ewkb,
+    Feature, LayerSpec, LayerStats, Level, MAX_EXACT_ID, MAX_EXTENT, TileCoord, Truncation,
 };
 
 /// Collects the rows of one layer of one tile.
@@ -58,7 +58,7 @@ impl<'s> LayerBuilder<'s> {
             self.stats.truncated = Some(Truncation::MaxTileBytes);
             return;
         }
-        let Some(kind) = self.decode(feature.geometry()) else { return };
+        let Some(kind) = self.decode(feature) else { return };
         let size = if feature.is_part() { f64::INFINITY } else { self.size() };
         if kind != Kind::Points && size < self.level.min_size {
             self.stats.small += 1;
@@ -123,15 +123,14 @@ impl<'s> LayerBuilder<'s> {
         super::encode_mvt::layer(self.spec, &self.work.arena, &rows).unwrap()
     }
 
-    fn decode(&mut self, geometry: Option<&[u8]>) -> Option<Kind> {
-        let kind = match geometry.map(|bytes| ewkb::read(bytes, &mut self.work.shape)) {
-            None => None,
-            Some(Ok(())) => self.work.shape.kind(),
-            Some(Err(EwkbError::NotFinite)) => {
+    fn decode(&mut self, feature: &dyn Feature) -> Option<Kind> {
+        let kind = match feature.shape(&mut self.work.shape) {
+            Ok(()) => self.work.shape.kind(),
+            Err(EwkbError::NotFinite) => {
                 self.stats.not_finite += 1;
                 return None;
             }
-            Some(Err(EwkbError::Malformed(_))) => {
+            Err(EwkbError::Malformed(_)) => {
                 self.stats.malformed += 1;
                 return None;
             }

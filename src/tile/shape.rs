@@ -66,7 +66,8 @@ impl Shape {
         self.points.capacity() * size_of::<Point>() + self.parts.capacity() * size_of::<Part>()
     }
 
-    pub(super) fn clear(&mut self) {
+    /// Empties it.
+    pub fn clear(&mut self) {
         self.kind = None;
         self.points.clear();
         self.parts.clear();
@@ -96,6 +97,26 @@ impl Shape {
             self.push_part(Part { start, end: self.points.len(), hole, bounds });
         }
         is_finite
+    }
+
+    /// Appends those of `points` that `keep` is true of, by their places; the part's bounds are
+    /// those of all. The kind is that of all other parts, the coordinates are finite.
+    pub fn push_some(
+        &mut self,
+        kind: Kind,
+        hole: bool,
+        points: &[Point],
+        keep: impl Fn(usize) -> bool,
+    ) {
+        self.kind = Some(kind);
+        let (start, mut bounds) = (self.points.len(), Bounds::EMPTY);
+        for (place, point) in points.iter().enumerate() {
+            bounds.grow(*point);
+            if keep(place) {
+                self.points.push(*point);
+            }
+        }
+        self.push_part(Part { start, end: self.points.len(), hole, bounds });
     }
 
     /// Points of one row share a part, as they share a MoveTo in the tile.

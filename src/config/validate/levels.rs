@@ -8,7 +8,8 @@ use bytesize::ByteSize;
 use super::{Document, LayerSettings, MAX_ZOOM, Path, YEAR, questions, require, source, within};
 use crate::catalog::{Freshness, RowSource, ZoomSettings};
 use crate::config::hints;
-use crate::source::postgis::{Encoder, parse_order};
+use crate::source::parse_order;
+use crate::source::postgis::Encoder;
 
 /// A 64th of a tile is a shape that nobody recognises any more.
 const SIMPLIFY: RangeInclusive<f64> = 0.0..=64.0;

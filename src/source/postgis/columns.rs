@@ -6,9 +6,9 @@ use super::details::Detail;
 use super::inventory::{Column, ColumnKind, SpatialTable};
 use super::mismatch::Mismatch;
 use super::names::{closest, list, position};
-use super::order::parse_order;
 use super::rank::Key;
 use crate::query::{Filter, FilterError, Kind};
+use crate::source::{OrderBy, parse_order};
 
 pub(super) fn id_column(
     table: &SpatialTable,
@@ -144,7 +144,7 @@ fn column<'a>(
 pub(super) fn order(table: &SpatialTable, settings: &TableSettings) -> Result<Vec<Key>, Mismatch> {
     let Some(text) = &settings.order_by else { return Ok(Vec::new()) };
     let order = parse_order(text).map_err(|reason| Mismatch::MalformedOrder { reason })?;
-    let key = |order: &super::order::OrderBy| {
+    let key = |order: &OrderBy| {
         let column = column(table, settings, &order.column)?;
         Key::new(order, column).ok_or_else(|| Mismatch::NoOrder {
             table: settings.table.clone(),

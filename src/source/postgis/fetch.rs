@@ -85,6 +85,7 @@ pub(super) async fn fetch(
                 let fetched = function.fetch(shared, request, index, sink).await?;
                 Ok(fetched.map_or_else(End::Wrong, |()| End::Complete))
             }
+            SourceLayer::Embedded(_) => Ok(End::Wrong("a file's layer is none of it".to_owned())),
         }
     });
     // Each stream must be polled while the others wait: the driver reads no further as long as

@@ -172,12 +172,15 @@ pub(super) fn position<'a>(
 }
 
 /// `a`, `b`, `c`.
-pub(super) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+pub(in crate::source) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// The name nearest to a misspelt one.
-pub(super) fn closest<'a>(names: impl Iterator<Item = &'a str>, wanted: &str) -> Option<&'a str> {
+pub(in crate::source) fn closest<'a>(
+    names: impl Iterator<Item = &'a str>,
+    wanted: &str,
+) -> Option<&'a str> {
     let near = names.map(|name| (distance(&name.to_lowercase(), &wanted.to_lowercase()), name));
     let limit = 1 + wanted.chars().count() / 3;
     near.min().filter(|(distance, _)| *distance <= limit).map(|(_, name)| name)

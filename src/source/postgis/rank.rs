@@ -5,8 +5,8 @@ use std::iter;
 use tokio_postgres::types::Type;
 
 use super::inventory::{Column, ColumnKind};
-use super::order::OrderBy;
 use super::sql::quote;
+use crate::source::OrderBy;
 
 /// One column of `order_by`.
 #[derive(Clone, Debug, PartialEq, Eq)]
