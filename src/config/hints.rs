@@ -29,6 +29,7 @@ const EXPECTED: &[(&str, &str)] = &[
         "cache.encodings",
         "\"gzip\" and perhaps \"br\" and \"zstd\", each once, the preferred one first",
     ),
+    ("files.memory_limit", "a size from 64KiB to 1PiB"),
     ("databases.*.url", "a postgres:// URL or a key=value connection string"),
     ("databases.*.pool_max", "an integer from 1 to 1000"),
     ("layers.*.sql", "a query of one geometry and its properties, with {bbox} in it"),

@@ -68,7 +68,11 @@ pub fn load(path: Option<&std::path::Path>) -> Result<Settings, Errors> {
     let Some(path) = path else { return load_from(None, &env) };
     let name = path.display().to_string();
     match fs::read_to_string(path) {
-        Ok(text) => load_from(Some((&name, &text)), &env),
+        Ok(text) => {
+            let mut settings = load_from(Some((&name, &text)), &env)?;
+            validate::resolve(&mut settings, path);
+            Ok(settings)
+        }
         Err(error) => Err(Errors::new(vec![Problem {
             offset: 0,
             place: name,

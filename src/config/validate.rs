@@ -1,5 +1,6 @@
 //! What types can't say: references between entries, ranges, and names that share the URL space.
 
+mod files;
 mod levels;
 mod questions;
 
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+pub(super) use self::files::resolve;
 use super::path::{Path, printable};
 use super::tree::Document;
 use super::{Settings, hints, names, urls};
@@ -39,6 +41,7 @@ const YEAR: Duration = Duration::from_secs(366 * 86_400);
 pub(super) fn validate(settings: &Settings, document: &mut Document<'_>) {
     server(settings, document);
     cache(settings, document);
+    files::files(settings, document);
     for (name, database) in &settings.databases {
         self::database(&Path::of(["databases", name]), database, document);
     }
@@ -173,7 +176,10 @@ fn layer(path: &Path, layer: &LayerSettings, document: &mut Document<'_>) {
     if !document.is_clean(path) {
         return;
     }
-    layer_database(path, layer, document);
+    match layer.files().next() {
+        Some(_) => files::layer(path, layer, document),
+        None => layer_database(path, layer, document),
+    }
     source(path, &layer.own_source(), document);
     if layer.layer_name.as_ref().is_some_and(|name| name.trim().is_empty()) {
         document.expected(&path.key("layer_name"), "a string that isn't empty");
@@ -214,12 +220,12 @@ fn sources_of_ranges(path: &Path, layer: &LayerSettings, document: &mut Document
     for (i, own) in ranges().enumerate() {
         if !own.is_somewhere() && own != RowSource::default() {
             let path = path.key("zooms").index(i);
-            document.expected(&path, "table, sql or function, here or in the layer");
+            document.expected(&path, "table, sql, function or file, here or in the layer");
         }
     }
     if !ranges().any(|own| own.is_somewhere()) {
         let path = path.key("table");
-        let message = "missing, expected table, sql or function".to_owned();
+        let message = "missing, expected table, sql, function or file".to_owned();
         document.report(&path, message, document.example(&path));
     }
 }
@@ -230,6 +236,7 @@ fn source(path: &Path, own: &RowSource, document: &mut Document<'_>) {
         ("table", &own.table),
         ("sql", &own.sql),
         ("function", &own.function),
+        ("file", &own.file),
         ("geometry", &own.geometry),
         ("id", &own.id),
     ];
@@ -239,8 +246,11 @@ fn source(path: &Path, own: &RowSource, document: &mut Document<'_>) {
         }
     }
     let given: Vec<&str> =
-        texts[..3].iter().filter(|(_, t)| t.is_some()).map(|(k, _)| *k).collect();
-    if let [first, second, ..] = given[..] {
+        texts[..4].iter().filter(|(_, t)| t.is_some()).map(|(k, _)| *k).collect();
+    // The table of a file is one of the layers in it.
+    if let [first, second, ..] = given[..]
+        && given != ["table", "file"]
+    {
         document.expected(&path.key(second), &format!("{first} or {second}, not both"));
     }
     if let Some(srid) = own.srid {

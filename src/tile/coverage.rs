@@ -39,7 +39,7 @@ enum Geometry {
 }
 
 /// The counties as rows, and the whole nation as one more, so that each arc is the border of two.
-fn counties() -> Vec<Row> {
+pub fn counties() -> Vec<Row> {
     let text = include_str!("../../tests/fixtures/us-counties.json");
     let topology: Topology = serde_json::from_str(text).unwrap();
     let Transform { scale, translate } = topology.transform;
@@ -95,9 +95,9 @@ fn simplified(tolerance: f64) -> LayerSpec {
 
 /// The shortest steps between grid points that a tile's lines and borders are made of, without
 /// direction, and how often each is drawn.
-type Steps = BTreeMap<[[i32; 2]; 2], usize>;
+pub type Steps = BTreeMap<[[i32; 2]; 2], usize>;
 
-fn steps(features: &[Decoded]) -> Steps {
+pub fn steps(features: &[Decoded]) -> Steps {
     let mut steps = Steps::new();
     for feature in features {
         let closed = feature.kind == 3;
@@ -128,19 +128,19 @@ fn gcd(a: u32, b: u32) -> u32 {
 }
 
 /// Steps that lie along a border of the box are the box's, not the rows'.
-fn along_box(step: &[[i32; 2]; 2]) -> bool {
+pub fn along_box(step: &[[i32; 2]; 2]) -> bool {
     let [a, b] = step;
     (0..2).any(|axis| a[axis] == b[axis] && [-64, 4160].contains(&a[axis]))
 }
 
-fn tile_at(z: u8, lon: f64, lat: f64) -> (u8, u32, u32) {
+pub fn tile_at(z: u8, lon: f64, lat: f64) -> (u8, u32, u32) {
     let (x, y) = project(lon, lat);
     let size = 2.0 * HALF_WORLD / f64::from(1u32 << z);
     (z, ((x + HALF_WORLD) / size) as u32, ((HALF_WORLD - y) / size) as u32)
 }
 
 /// Near St. Louis, Washington, San Francisco and Anchorage.
-const PLACES: [(f64, f64); 4] = [(-90.2, 38.6), (-77.0, 38.9), (-122.4, 37.8), (-149.9, 61.2)];
+pub const PLACES: [(f64, f64); 4] = [(-90.2, 38.6), (-77.0, 38.9), (-122.4, 37.8), (-149.9, 61.2)];
 
 #[test]
 fn neighbours_have_their_borders_in_common_in_every_tile() {
@@ -190,7 +190,7 @@ fn tiles_agree_where_they_overlap() {
 
 /// Compares what two tiles draw inside both boxes; the second is some tiles further right and
 /// down. Returns the number of steps there.
-fn overlap_is_equal(here: &[Decoded], there: &[Decoded], right: i32, down: i32) -> usize {
+pub fn overlap_is_equal(here: &[Decoded], there: &[Decoded], right: i32, down: i32) -> usize {
     let inside = |point: &[i32; 2]| {
         (0..2).all(|axis| {
             let shift = [right, down][axis] * 4096;

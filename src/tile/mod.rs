@@ -8,7 +8,7 @@ mod commands;
 pub mod compress;
 pub mod coord;
 #[cfg(test)]
-mod coverage;
+pub(crate) mod coverage;
 mod encode;
 #[cfg(any(test, feature = "mvt-encoder"))]
 mod encode_mvt;
@@ -28,7 +28,7 @@ mod scratch;
 mod shape;
 mod simplify;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod topology;
 
 pub use compress::Encoding;

@@ -10,7 +10,7 @@ use crate::catalog::{LayerSettings, TilesetSettings, ZoomSettings};
 use crate::config::hints::EXAMPLE;
 use crate::config::{SECTIONS, Settings};
 use crate::query::ParamSettings;
-use crate::source::postgis;
+use crate::source::{embedded, postgis};
 use crate::{cache, http};
 
 pub(super) const DEFAULT: &str = include_str!("../../../config/default.toml");
@@ -27,6 +27,7 @@ pub(super) fn all_keys() -> Vec<(&'static [&'static str], Vec<String>)> {
     vec![
         (&["server"], keys::<http::Settings>()),
         (&["cache"], keys::<cache::Settings>()),
+        (&["files"], keys::<embedded::Settings>()),
         (&["databases", "*"], keys::<postgis::Settings>()),
         (&["databases", "*", "publish"], keys::<postgis::Publish>()),
         (&["layers", "*"], keys::<LayerSettings>()),
@@ -99,6 +100,7 @@ fn the_defaults_on_paper_are_the_defaults() {
         .unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(paper.server, http::Settings::default());
     assert_eq!(paper.cache, cache::Settings::default());
+    assert_eq!(paper.files, embedded::Settings::default());
 
     let bare =
         "[databases.main]\nurl = \"postgres://h\"\n[layers.roads]\ntable = \"public.roads\"\n";
@@ -114,10 +116,11 @@ fn only_keys_without_a_default_are_absent_from_the_defaults() {
     let printed = [
         format!("{:?}", settings.server),
         format!("{:?}", settings.cache),
+        format!("{:?}", settings.files),
         format!("{:?}", settings.databases),
         format!("{:?}", settings.layers),
     ];
-    let sections = [&["server"][..], &["cache"], &["databases", "*"], &["layers", "*"]];
+    let sections = [&["server"][..], &["cache"], &["files"], &["databases", "*"], &["layers", "*"]];
     for (section, printed) in sections.iter().zip(printed) {
         let all = all_keys();
         let (_, keys) = all.iter().find(|(known, _)| known == section).expect("a section");

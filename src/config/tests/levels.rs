@@ -164,7 +164,7 @@ fn a_range_says_which_zooms_it_is_for_and_what_is_different_there() {
     refused(
         &with_range("zooms = [3, 4]\nmax_feature = 5"),
         "tesela.toml:9: layers.roads.zooms[0].max_feature: unknown key, did you mean \
-         `max_features`? Here can be: zooms, table, sql, function, geometry, \
+         `max_features`? Here can be: zooms, table, sql, function, file, geometry, \
          srid, id, properties, filter, simplify, min_size, max_features, max_tile_bytes, \
          ttl, max_age, s_maxage, stale_while_revalidate, stale_if_error\n    example: max_features = 20000",
     );

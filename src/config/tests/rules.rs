@@ -258,11 +258,11 @@ fn a_layer_needs_a_source_at_some_zoom_at_least() {
     for (text, expected) in [
         (
             format!("{range}simplify = 1"),
-            "layers.a.table: missing, expected table, sql or function",
+            "layers.a.table: missing, expected table, sql, function or file",
         ),
         (
             format!("{range}properties = []\n[[layers.a.zooms]]\nzooms = [5, 6]\ntable = \"a\""),
-            "layers.a.zooms[0]: expected table, sql or function, here or in the layer",
+            "layers.a.zooms[0]: expected table, sql, function or file, here or in the layer",
         ),
         (
             format!("table = \"a\"\n{range}table = \"b\"\nsql = \"SELECT {{bbox}}\""),

@@ -16,6 +16,8 @@ mod mismatch;
 mod rank;
 mod settings;
 mod store;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod values;
 

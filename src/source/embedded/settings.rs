@@ -4,7 +4,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 /// Files that are served out of memory.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Files, folders and patterns of which everything is published.

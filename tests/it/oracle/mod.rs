@@ -17,6 +17,7 @@ use postgres::Client;
 use truth::{Table, tables, truth};
 
 use crate::support::database::Database;
+use crate::support::files::Folder;
 use crate::support::server::Server;
 use crate::support::tile::{Layer, decode};
 
@@ -60,6 +61,16 @@ const EXCLUDED_FROM_QUERIES: [&str; 3] = [
     "geography_long_edges",
 ];
 
+/// Tables that a file in degrees can't hold as they are.
+const EXCLUDED_FROM_FILES: [&str; 5] = [
+    // GeoJSON has no triangles, and PostGIS writes no collections of collections.
+    "geometry_types",
+    "geometry_types_3857",
+    "geometry_types_4326",
+    "geometry_types_6933",
+    "geometry_types_geography",
+];
+
 /// What layers are made of, and who makes their tiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -67,6 +78,7 @@ enum Kind {
     ByTheDatabase,
     Queries,
     Functions,
+    Files,
 }
 
 #[test]
@@ -89,6 +101,11 @@ fn functions_have_the_tiles_of_the_tables_that_they_read() {
     compare_all(Kind::Functions, &FEW_ZOOMS, (200, 2_000));
 }
 
+#[test]
+fn files_have_the_tiles_that_postgis_makes_of_their_features() {
+    compare_all(Kind::Files, &FEW_ZOOMS, (200, 2_000));
+}
+
 /// A database with every fixture.
 fn filled() -> Database {
     let database = Database::with_world();
@@ -104,11 +121,19 @@ fn compare_all(kind: Kind, zooms: &[u8], least: (usize, usize)) {
     let all = tables(&mut database.client());
     let served = all.iter().filter(|table| {
         let (name, is_query) = (table.name.as_str(), kind == Kind::Queries);
-        !(EXCLUDED.contains(&name) || is_query && EXCLUDED_FROM_QUERIES.contains(&name))
+        let is_file = kind == Kind::Files;
+        !(EXCLUDED.contains(&name)
+            || is_query && EXCLUDED_FROM_QUERIES.contains(&name)
+            || is_file && EXCLUDED_FROM_FILES.contains(&name))
     });
     let served: Vec<_> = served.collect();
     assert!(served.len() > 60, "only {} tables found", served.len());
-    let server = Server::configured(&configuration(&database, &served, kind));
+    let folder = Folder::new();
+    let toml = match kind {
+        Kind::Files => files(&mut database.client(), &served, &folder),
+        _ => configuration(&database, &served, kind),
+    };
+    let server = Server::configured(&toml);
     assert_eq!(server.get("/catalog").json()["disabled"], serde_json::json!({}));
     let mut client = database.client();
     let (mut tiles, mut features) = (0, 0);
@@ -194,6 +219,19 @@ fn configuration(database: &Database, tables: &[&Table], kind: Kind) -> String {
     toml
 }
 
+/// The tables as files, and layers of those.
+fn files(client: &mut Client, tables: &[&Table], folder: &Folder) -> String {
+    let mut toml = String::new();
+    for (number, table) in tables.iter().enumerate() {
+        let path = folder.write(&format!("layer{number}.geojson"), &truth::geojson(client, table));
+        let _ = write!(
+            toml,
+            "[layers.layer{number}]\nfile = \"{path}\"\nmax_zoom = 24\nsimplify = 0\nmin_size = 0\n"
+        );
+    }
+    toml
+}
+
 /// The layer's source, and what of it no query and no function tells.
 fn source(client: &mut Client, number: usize, table: &Table, kind: Kind) -> String {
     let name = table.sql_name();
@@ -211,6 +249,7 @@ fn source(client: &mut Client, number: usize, table: &Table, kind: Kind) -> Stri
             client.batch_execute(&create).unwrap();
             format!("function = \"public.rows{number}\"\n")
         }
+        Kind::Files => unreachable!("files have no database"),
     };
     let id = table.id.as_ref().map(|id| format!("id = {}\n", toml_text(id)));
     let srid = format!("SELECT ST_SRID({}) FROM {name} LIMIT 1", table.planar());

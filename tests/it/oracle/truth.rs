@@ -66,7 +66,7 @@ impl Table {
                  THEN ST_Intersection(\"_g\", ST_MakeEnvelope(-1000, -89.9, 1000, 89.9, 4326))
                  ELSE \"_g\" END, 0.25, 1), 3857), 4, 1)";
         format!(
-            "SELECT {id} AS \"_id\"{columns}, ST_IsValid(\"_g\") AS \"_valid\", CASE
+            "SELECT {id} AS \"_id\"{columns}, ST_IsValid(\"_g\") AS \"_valid\", \"_g\", CASE
                  WHEN ST_SRID(\"_g\") = 4326 THEN {degrees} ELSE ST_Transform(\"_g\", 3857)
                  END AS \"_geom\"
              FROM {} AS t, LATERAL (SELECT {straight} AS \"_g\" OFFSET 0) AS \"_straight\"
@@ -194,6 +194,22 @@ pub fn interesting_tiles(client: &mut Client, table: &Table, zooms: &[u8]) -> Ve
     tiles.sort_unstable();
     tiles.dedup();
     tiles
+}
+
+/// The rows as a FeatureCollection in degrees, with all their digits.
+pub fn geojson(client: &mut Client, table: &Table) -> String {
+    let names: Vec<String> = table.columns.iter().map(|column| quoted(&column.name)).collect();
+    let sql = format!(
+        "SELECT json_build_object('type', 'Feature', 'id', \"_id\",
+             'geometry', ST_AsGeoJSON(ST_Transform(\"_g\", 4326), 15)::json,
+             'properties', (SELECT row_to_json(own) FROM (SELECT {}) AS own))::text
+         FROM ({}) AS rows",
+        names.join(", "),
+        table.rows(),
+    );
+    let rows = client.query(&sql, &[]).unwrap_or_else(|e| panic!("{}: {e:?}", table.name));
+    let features: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    format!("{{\"type\":\"FeatureCollection\",\"features\":[\n{}\n]}}", features.join(",\n"))
 }
 
 /// The tile as `ST_AsMVT` makes it.

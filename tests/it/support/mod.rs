@@ -1,6 +1,7 @@
 //! What black-box tests share: a database of their own, a running server, decoded tiles.
 
 pub mod database;
+pub mod files;
 mod reader_text;
 mod second_reader;
 pub mod server;
