@@ -9,6 +9,7 @@ mod cli;
 mod details;
 mod discovery;
 mod encoder;
+mod files;
 mod filters;
 mod functions;
 mod http;

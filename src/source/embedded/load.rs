@@ -241,6 +241,9 @@ impl Subject<'_> {
             }
         }
         splitter.end().map_err(|broken| self.at(&broken))?;
+        if splitter.is_unused() {
+            return Err(self.broken("it holds no GeoJSON"));
+        }
         Ok(digest.digest128())
     }
 

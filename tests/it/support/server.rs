@@ -22,8 +22,18 @@ pub fn tesela(args: &[&str]) -> Command {
 }
 
 /// Runs `tesela` to its end.
+///
+/// # Panics
+/// There is none within a minute: it serves.
 pub fn run(args: &[&str]) -> Output {
-    tesela(args).output().unwrap()
+    let mut command = tesela(args);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (id, (done, wait)) = (child.id().to_string(), channel());
+    std::thread::spawn(move || done.send(child.wait_with_output()));
+    wait.recv_timeout(6 * PATIENCE).map(Result::unwrap).unwrap_or_else(|_| {
+        let _ = Command::new("kill").arg(id).status();
+        panic!("{args:?} doesn't end")
+    })
 }
 
 /// A configuration file that goes away with the value.

@@ -1,0 +1,79 @@
+//! Files that change under a running server.
+
+use super::{collection, feature, serve};
+use crate::support::eventually;
+use crate::support::files::Folder;
+use crate::support::server::Server;
+
+/// Names of the features in the world's tile.
+fn names(server: &Server, layer: &str) -> Vec<String> {
+    let tile = server.tile(&format!("/{layer}/0/0/0"));
+    let features = tile.iter().flat_map(|layer| &layer.features);
+    features.map(|feature| format!("{:?}", feature.properties["name"])).collect()
+}
+
+fn version(server: &Server) -> String {
+    server.get("/x").json()["tiles"][0].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_file_that_changes_is_served_anew_and_its_old_tiles_are_gone() {
+    let folder = Folder::new();
+    let path = folder.write("x.geojson", collection(&[feature(1, "old", 1.0, 2.0)]));
+    let other = folder.write("y.geojson", collection(&[feature(1, "other", 1.0, 2.0)]));
+    let server = serve(&[&path, &other]);
+    assert_eq!(names(&server, "x"), ["Text(\"old\")"]);
+    let hit = |path: &str| server.get(path).header("cache-status").unwrap().contains("hit");
+    assert!(hit("/x/0/0/0") && !hit("/y/0/0/0") && hit("/y/0/0/0"));
+    let before = version(&server);
+    // With other properties and in another place.
+    let changed = r#"{"type":"Feature","properties":{"name":"new","more":1},"geometry":{"type":"Point","coordinates":[50,60]}}"#;
+    folder.write("x.geojson", changed);
+    eventually("the new feature is in the tile", || names(&server, "x") == ["Text(\"new\")"]);
+    assert_ne!(version(&server), before);
+    assert_eq!(server.get("/x").json()["vector_layers"][0]["fields"]["more"], "Number");
+    assert!(hit("/y/0/0/0"), "tiles of the other file stay");
+    // Back to what it was: no tile of before comes back with it.
+    folder.write("x.geojson", collection(&[feature(2, "newest", 1.0, 2.0)]));
+    eventually("the newest feature is in the tile", || names(&server, "x") == ["Text(\"newest\")"]);
+}
+
+#[test]
+fn a_broken_new_version_is_reported_and_the_old_one_keeps_serving() {
+    let folder = Folder::new();
+    let path = folder.write("x.geojson", collection(&[feature(1, "old", 1.0, 2.0)]));
+    let server = serve(&[&path]);
+    let before = version(&server);
+    folder.write("x.geojson", "{\"type\":\"FeatureCollection\",\"features\":[{");
+    eventually("the log says so", || server.log().contains("the old one is still served"));
+    assert!(server.log().contains("it ends in the middle of feature 1"), "{}", server.log());
+    assert_eq!(names(&server, "x"), ["Text(\"old\")"]);
+    assert_eq!(version(&server), before);
+    std::fs::remove_file(&path).unwrap();
+    eventually("the log says that it is gone", || server.log().contains("the file is gone"));
+    assert_eq!(server.get("/x/3/4/3").status, 200, "what was read is still there");
+    folder.write("x.geojson", collection(&[feature(1, "mended", 1.0, 2.0)]));
+    eventually("the mended one is served", || names(&server, "x") == ["Text(\"mended\")"]);
+}
+
+#[test]
+fn a_file_that_is_written_bit_by_bit_is_read_once_it_is_whole() {
+    use std::io::Write;
+    let folder = Folder::new();
+    let path = folder.write("x.ndjson", feature(1, "old", 1.0, 2.0) + "\n");
+    let server = serve(&[&path]);
+    let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+    let started = std::time::Instant::now();
+    let mut number = 2;
+    // Longer than it takes to notice a change.
+    while started.elapsed().as_millis() < 2_500 {
+        let line = feature(number, "more", 1.0, 2.0) + "\n";
+        let (first, second) = line.split_at(20);
+        file.write_all(first.as_bytes()).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        file.write_all(second.as_bytes()).unwrap();
+        number += 1;
+    }
+    eventually("all features are there", || names(&server, "x").len() as u64 == number - 1);
+    assert!(!server.log().contains("still served"), "{}", server.log());
+}
