@@ -40,6 +40,26 @@ pub fn unpack(
     coding: Option<Encoding>,
     limit: usize,
 ) -> Result<Unpacked, UnpackError> {
+    let out = peeled(bytes, coding, limit)?;
+    match something_else(&out.tile) {
+        Some(what) => Err(UnpackError::NotATile(what)),
+        None => Ok(out),
+    }
+}
+
+/// The same for what isn't a tile, such as TileJSON.
+///
+/// # Errors
+/// It is damaged or too large.
+pub fn unpack_text(
+    bytes: Vec<u8>,
+    coding: Option<Encoding>,
+    limit: usize,
+) -> Result<Vec<u8>, UnpackError> {
+    peeled(bytes, coding, limit).map(|out| out.tile)
+}
+
+fn peeled(bytes: Vec<u8>, coding: Option<Encoding>, limit: usize) -> Result<Unpacked, UnpackError> {
     let mut out = Unpacked { tile: bytes, packed: Vec::new() };
     if coding == Some(Encoding::Brotli) {
         let reader = brotli::Decompressor::new(&out.tile[..], 4_096);
@@ -58,11 +78,7 @@ pub fn unpack(
         out.tile = inner;
         out.packed.push(coding);
     }
-    match something_else(&out.tile) {
-        Some(what) => Err(UnpackError::NotATile(what)),
-        None if out.tile.len() > limit => Err(UnpackError::TooLarge(limit)),
-        None => Ok(out),
-    }
+    if out.tile.len() > limit { Err(UnpackError::TooLarge(limit)) } else { Ok(out) }
 }
 
 fn unzstd(bytes: &[u8], limit: usize) -> Result<Vec<u8>, UnpackError> {
