@@ -54,11 +54,13 @@ pub enum Command {
     ///
     /// The tile is a file, that of any server, or one made now of a source:
     ///
-    ///   tesela inspect tile.mvt                            a file, packed or not; - for standard input
-    ///   tesela inspect http://host/roads/14/8800/5373      the address of a tile
-    ///   tesela inspect http://host/roads 14/8800/5373      that of a TileJSON, or with {z}/{x}/{y}
-    ///   tesela inspect postgres://… 14/8800/5373           all layers of a source, or some: --layer a,b
-    ///   tesela inspect --config FILE roads 14/8800/5373    a layer or tileset of a configuration
+    ///   tesela inspect tile.mvt                          a file; - for standard input
+    ///   tesela inspect http://host/roads/14/8800/5373    a tile's address
+    ///   tesela inspect http://host/roads 14/8800/5373    a TileJSON or template
+    ///   tesela inspect postgres://… 14/8800/5373         all layers of a source
+    ///   tesela inspect --config FILE roads 14/8800/5373  a layer or tileset
+    ///
+    /// Files and answers may be packed with gzip or zstd. A template has {z}, {x} and {y} in it.
     #[command(verbatim_doc_comment)]
     Inspect(InspectArgs),
     /// Show what the tiles at a place cost, zoom by zoom and layer by layer: time, rows, bytes.
@@ -66,7 +68,7 @@ pub enum Command {
     ///   tesela drill postgres://… --lonlat 13.4,52.5
     ///   tesela drill --config FILE roads --lonlat 13.4,52.5 --zooms 5-14
     ///
-    /// Nothing comes from a cache but the database's own. The slowest and the heaviest are marked with a !.
+    /// Nothing comes from a cache but the database's own. A ! marks the slowest and the heaviest.
     #[command(verbatim_doc_comment)]
     Drill(DrillArgs),
     /// Print a shell's completions, for example into /etc/bash_completion.d/tesela.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytesize::ByteSize;
 use serde::Serialize;
 use tokio::runtime::Runtime;
+use tracing::warn;
 
 use super::{CommandError, load, sources};
 use crate::app::{self, Databases};
@@ -105,6 +106,9 @@ impl Session {
             self.check_databases()?;
         }
         let catalog = self.engine.catalog();
+        for (layer, disabled) in catalog.disabled().iter().filter(|_| names.is_empty()) {
+            warn!(layer, reason = disabled.detail, "disabled");
+        }
         let tilesets = match names {
             [] => Ok(catalog.tilesets().cloned().collect::<Vec<_>>()),
             names => names.iter().map(|name| catalog.lookup(name)).collect(),

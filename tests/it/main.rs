@@ -13,6 +13,7 @@ mod filters;
 mod functions;
 mod http;
 mod injection;
+mod inspect;
 mod layering;
 mod lifecycle;
 mod oracle;

@@ -20,6 +20,9 @@ use crate::tile::{Encoding, TileCoord};
 use remote::Answer;
 use report::Report;
 
+/// Most layers that a title names.
+const TITLED: usize = 8;
+
 /// A tile, with what is known of how it came.
 #[derive(Default)]
 struct Found {
@@ -118,6 +121,7 @@ fn sources(before: &[String], of: &OfSources, coord: TileCoord) -> Result<Found,
             format!("no layer has tiles at zoom {z}: they go from {first} to {last}").into()
         );
     }
-    found.title = format!("{coord} of {}", shown.join(", "));
+    let more = if shown.len() > TITLED { ", …" } else { "" };
+    found.title = format!("{coord} of {}{more}", shown[..shown.len().min(TITLED)].join(", "));
     Ok(found)
 }
