@@ -152,6 +152,9 @@ mod tests {
             let found = unpack(bomb, coding, LIMIT);
             assert!(matches!(found, Err(UnpackError::TooLarge(LIMIT))), "{encoding:?}");
         }
+        // No more is read than has to be: this one has no end.
+        let found = read("gzip", std::io::repeat(0), LIMIT);
+        assert!(matches!(found, Err(UnpackError::TooLarge(LIMIT))));
         // A bomb in a bomb.
         let found = unpack(compress::gzip(&zeros), None, LIMIT);
         assert!(matches!(found, Err(UnpackError::TooLarge(LIMIT))), "{found:?}");

@@ -132,6 +132,34 @@ fn the_heaviest_come_first_and_can_be_told_apart() {
     assert_eq!((flag.features, flag.values), (43, 2));
 }
 
+#[test]
+fn the_heaviest_are_found_wherever_they_stand() {
+    let lines = |lengths: &[i64]| {
+        let rows: Vec<Row> = lengths
+            .iter()
+            .enumerate()
+            .map(|(n, length)| {
+                // Away from where neighbours reach to, which would add vertices.
+                let place =
+                    |step: i64| at(200.0 + 9.0 * step as f64, 200.0 + 90.0 * (step % 2) as f64);
+                let zigzag = (0..*length).map(place);
+                Row { id: Some(n as i64 + 1), ..row(line(&zigzag.collect::<Vec<_>>())) }
+            })
+            .collect();
+        build(&spec(Crs::WebMercator), TILE, &rows).0
+    };
+    let lengths: Vec<i64> = (2..=41).collect();
+    let most: Vec<u64> = (32..=41).rev().collect();
+    for lengths in [lengths.clone(), lengths.into_iter().rev().collect()] {
+        let found = anatomy(&lines(&lengths)).unwrap().heaviest_features;
+        assert_eq!(found.iter().map(|feature| feature.vertices).collect::<Vec<_>>(), most);
+        for feature in found {
+            assert_eq!(lengths[feature.index as usize] as u64, feature.vertices);
+            assert_eq!(feature.id, Some(feature.index + 1));
+        }
+    }
+}
+
 fn field(number: u64, content: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     varint(&mut out, number << 3 | 2);
