@@ -126,7 +126,16 @@ fn layer_table(anatomy: &Anatomy) -> Table {
 
 fn byte_table(layers: &[LayerAnatomy]) -> Table {
     let mut table = Table::new(&[
-        "<layer", "v", "extent", "keys", "values", "geometry", "tags", "keys", "values", "else",
+        "<layer",
+        "v",
+        "extent",
+        "keys",
+        "values",
+        "in geometry",
+        "in tags",
+        "in keys",
+        "in values",
+        "else",
     ]);
     for layer in layers {
         let counts = [layer.keys, layer.values];
