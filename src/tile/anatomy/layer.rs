@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::geometry::shape;
 use super::wire::{Field, Fields, Wire, varint};
-use super::{FeatureAnatomy, HEAVIEST, LayerAnatomy, Malformed, PropertyAnatomy};
+use super::{FeatureAnatomy, HEAVIEST, LayerAnatomy, MAX_VALUES, Malformed, PropertyAnatomy};
 
 /// Section 4.1: the extent where a layer doesn't say.
 const DEFAULT_EXTENT: u32 = 4096;
@@ -93,7 +93,13 @@ impl<'a> Reader<'a> {
                 let property = PropertyAnatomy { layer, key, bytes, features: 0, values: 0 };
                 self.out.properties.push(property);
             }
-            4 => self.value(field.bytes("a value that is no message (section 4.4)")?, field.size),
+            4 => {
+                let value = field.bytes("a value that is no message (section 4.4)")?;
+                if self.values.len() >= MAX_VALUES {
+                    return Err(Malformed { at: field.at, reason: "more than 2,000,000 values" });
+                }
+                self.value(value, field.size);
+            }
             5 => {
                 let extent = field.varint("an extent that is no number (section 4.1)")?;
                 self.out.extent = u32::try_from(extent).unwrap_or(u32::MAX);

@@ -21,9 +21,11 @@ pub const MAX_BYTES: usize = 64 << 20;
 /// How many of the heaviest features and properties are told of.
 pub const HEAVIEST: usize = 10;
 
-/// Most layers, and most keys of all layers together: more than any map has.
+/// Most layers, most keys of all layers together, most values of one: more than any map has. What is
+/// kept of each takes many times its bytes.
 const MAX_LAYERS: usize = 10_000;
 const MAX_KEYS: usize = 100_000;
+const MAX_VALUES: usize = 2_000_000;
 
 /// Why bytes are no tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

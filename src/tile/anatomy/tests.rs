@@ -249,6 +249,26 @@ fn what_is_no_tile_says_where_and_why() {
     assert_eq!(anatomy(&extended).unwrap().layers.len(), 2);
 }
 
+#[test]
+fn tiles_beyond_all_bounds_are_refused() {
+    let name = field(1, b"a");
+    let of = |number: u64, count: usize| {
+        field(3, &[&name[..], &field(number, b"").repeat(count)].concat())
+    };
+    for (tile, why) in [
+        (of(4, MAX_VALUES + 1), "values"),
+        (of(3, MAX_KEYS + 1), "keys"),
+        (of(3, MAX_KEYS / 2 + 1).repeat(2), "keys"),
+        (field(3, &name).repeat(MAX_LAYERS + 1), "layers"),
+        (vec![0x1a; MAX_BYTES + 1], "64 MB"),
+    ] {
+        let error = anatomy(&tile).unwrap_err();
+        assert!(error.reason.contains(why), "{why}: {error}");
+    }
+    assert!(anatomy(&of(4, MAX_VALUES)).is_ok());
+    assert!(anatomy(&of(3, MAX_KEYS)).is_ok());
+}
+
 proptest! {
     #[test]
     fn no_truncation_panics(cut in 0usize..2_000) {
