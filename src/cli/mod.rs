@@ -2,11 +2,16 @@
 
 mod args;
 mod check;
+mod drill;
 mod generate;
 mod init;
+mod inspect;
 mod logging;
 mod progress;
+mod session;
 mod sources;
+mod table;
+mod target;
 
 use std::io::Write;
 use std::path::Path;
@@ -33,6 +38,8 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve(&args).map(|()| ExitCode::SUCCESS),
         Command::Check(args) => check::check(args.config.as_deref(), &args.sources),
         Command::Init(args) => init::init(&args.url).map(|()| ExitCode::SUCCESS),
+        Command::Inspect(args) => inspect::inspect(&args),
+        Command::Drill(args) => drill::drill(&args),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man => generate::man(),
     };

@@ -25,7 +25,7 @@ const HEAVY: usize = 32_768;
 /// Members that are read alone at the same time, after one of them has failed.
 const ALONE_AT_ONCE: usize = 4;
 
-/// Where the time went.
+/// Where the time went, and for how many rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timing {
     /// Waiting for a connection.
@@ -35,6 +35,8 @@ pub struct Timing {
     /// Ordering and encoding.
     pub tile: Duration,
     pub gzip: Duration,
+    /// Rows that came; where a source makes a layer itself, that is one.
+    pub rows: u64,
 }
 
 /// A tile that was made.
@@ -89,6 +91,7 @@ pub(super) async fn make(
             Ok((sink, stats)) => {
                 timing.queue = timing.queue.max(stats.queue);
                 timing.db = timing.db.max(stats.db);
+                timing.rows += stats.rows;
                 sinks.push(sink);
             }
             Err((place, error)) => {

@@ -86,7 +86,7 @@ fn cache_status(origin: Origin) -> HeaderValue {
 
 /// `Server-Timing` of a tile that was just made, in milliseconds.
 fn server_timing(timing: Timing) -> HeaderValue {
-    let Timing { queue, db, tile, gzip } = timing;
+    let Timing { queue, db, tile, gzip, .. } = timing;
     let mut text = String::new();
     for (name, time) in [("queue", queue), ("db", db), ("tile", tile), ("gzip", gzip)] {
         let separator = if text.is_empty() { "" } else { ", " };

@@ -82,6 +82,12 @@ impl SourceLayer {
         }
     }
 
+    /// Whether the source makes the layer's tiles itself, so that nobody knows of how many rows.
+    pub fn makes_tiles(&self) -> bool {
+        matches!(self, Self::PostgisTiles(_))
+            || matches!(self, Self::Postgis(layer) if layer.makes_tiles())
+    }
+
     /// Whether a query or function takes the layer's parameter at this place.
     pub fn uses_param(&self, place: usize) -> bool {
         match self {

@@ -2,6 +2,7 @@
 //!
 //! Pure: nothing here waits, reads a clock or knows where a row comes from.
 
+pub mod anatomy;
 mod arena;
 mod clip;
 mod commands;
@@ -30,6 +31,7 @@ mod simplify;
 #[cfg(test)]
 pub(crate) mod testing;
 mod topology;
+pub mod unpack;
 
 pub use compress::Encoding;
 pub use coord::{MAX_ZOOM, TileCoord};

@@ -233,14 +233,14 @@ fn completions_and_the_manual_page_are_printed() {
         let output = run(&["completions", shell]);
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success() && text.contains(what), "{shell}: {text}");
-        for word in ["serve", "check", "init", "config"] {
+        for word in ["serve", "check", "init", "inspect", "drill", "config"] {
             assert!(text.contains(word), "{shell}: {word}");
         }
     }
     let output = run(&["man"]);
     let page = String::from_utf8(output.stdout).unwrap();
     assert!(page.contains(".TH tesela 1"), "{page}");
-    for what in ["TESELA SERVE", "TESELA CHECK", "Exit status", "\\-\\-strict"] {
+    for what in ["TESELA SERVE", "TESELA CHECK", "TESELA DRILL", "Exit status", "\\-\\-strict"] {
         assert!(page.contains(what), "{what} is missing:\n{page}");
     }
 }

@@ -14,6 +14,7 @@ mod filters;
 mod functions;
 mod http;
 mod injection;
+mod inspect;
 mod layering;
 mod lifecycle;
 mod oracle;

@@ -202,6 +202,11 @@ impl TableLayer {
         self.runs_sql
     }
 
+    /// Whether the database makes its tiles.
+    pub fn makes_tiles(&self) -> bool {
+        self.mvt.is_some()
+    }
+
     /// Whether the query takes the layer's parameter at this place.
     pub fn uses_param(&self, place: usize) -> bool {
         self.used.contains(&place)
