@@ -22,7 +22,9 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 /// Why files can't be served.
 #[derive(Debug, Error)]
 pub enum FilesError {
-    #[error("there is no file {0:?}")]
+    #[error(
+        "there is no file {0:?}; a source is a file, a folder, or a database's postgres:// URL"
+    )]
     Missing(String),
     #[error("folder {folder:?} can't be read: {cause}")]
     Folder { folder: String, cause: std::io::Error },

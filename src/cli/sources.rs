@@ -15,7 +15,8 @@ use crate::source::postgis::{self, DatabaseUrl, Publish};
 pub fn add(settings: &mut Settings, sources: &[String]) -> Result<(), CommandError> {
     for source in sources {
         if !source.starts_with("postgres://") && !source.starts_with("postgresql://") {
-            if !Path::new(source).exists() && (source.contains("://") || source.contains('=')) {
+            let is_secret = source.contains("://") || source.contains(['@', '=']);
+            if is_secret && !Path::new(source).exists() {
                 // Not echoed: it may be a connection string with a password.
                 return Err("a source has to be a database's URL, such as \
                             postgres://user@host/database, or a file or folder that exists"
@@ -60,6 +61,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_no_url_is_a_file() {
+        let mut settings = Settings::default();
+        add(&mut settings, &["data/".to_owned(), "*.geojson".to_owned()]).unwrap();
+        assert_eq!(settings.files.publish, ["data/", "*.geojson"]);
+        assert!(has_any(&settings) && !has_any(&Settings::default()));
+    }
+
+    #[test]
     fn databases_are_named_after_themselves() {
         let mut settings = Settings::default();
         let sources =
@@ -82,7 +91,9 @@ mod tests {
 
     #[test]
     fn what_is_no_url_is_refused_without_being_repeated() {
-        let error = add(&mut Settings::default(), &["host=h password=secret".to_owned()]);
-        assert!(!error.unwrap_err().to_string().contains("secret"));
+        for source in ["host=h password=secret", "u:secret@h/gis", "mysql://u:secret@h"] {
+            let error = add(&mut Settings::default(), &[source.to_owned()]);
+            assert!(!error.unwrap_err().to_string().contains("secret"), "{source}");
+        }
     }
 }
