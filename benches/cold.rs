@@ -17,6 +17,7 @@ mod parts {
     pub mod control;
     pub mod counties;
     pub mod dataset;
+    pub mod export;
     pub mod growth;
     pub mod islands;
     pub mod layers;
@@ -36,6 +37,7 @@ mod parts {
 
 use parts::ask::Target;
 use parts::dataset::Dataset;
+use parts::export::Files;
 use parts::measure::Side;
 use parts::options::{HELP, Options};
 use parts::{growth, layers, splits};
@@ -130,9 +132,15 @@ fn tesela(dataset: &Dataset, encoder: &str, layers: &[String], options: &Options
          [databases.main]\nurl = '{}'\nacquire_timeout = '5m'\nstatement_timeout = '5m'\n",
         dataset.url
     );
+    let files = Files::new();
     for layer in layers {
-        toml += &format!("[layers.{layer}]\ntable = 'public.{layer}'\n");
-        if encoder != "rows" {
+        if encoder == "files" {
+            let path = files.geojson(dataset, layer);
+            toml += &format!("[layers.{layer}]\nfile = '{}'\n", path.display());
+        } else {
+            toml += &format!("[layers.{layer}]\ntable = 'public.{layer}'\n");
+        }
+        if encoder != "rows" && encoder != "files" {
             toml += &format!("encoder = '{encoder}'\n");
         }
         for line in &options.settings {
@@ -140,6 +148,7 @@ fn tesela(dataset: &Dataset, encoder: &str, layers: &[String], options: &Options
         }
     }
     let process = Process::tesela(&toml);
+    // Files are in memory from then on.
     drop(process.wait());
     process
 }

@@ -18,7 +18,8 @@ cold: tiles that no cache has, over HTTP, rows against the database's ST_AsMVT
   --rounds N          measured passes of each (3)
   --set 'KEY = VALUE' a line for every layer of both servers; may be repeated
   --control           measures a handwritten ST_AsMVT statement too, without HTTP and gzip
-  --encoders A,B      what to compare (rows,postgis); one alone is measured alone
+  --encoders A,B      what to compare (rows,postgis; files is the same as GeoJSON);
+                      one alone is measured alone
   --against URL       another server, http://HOST:PORT/{layer}/{z}/{x}/{y}, in place of the second.
                       It must serve the kept database and have its own cache off
   --pid N             that server's process, to measure its CPU";
