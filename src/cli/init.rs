@@ -13,6 +13,9 @@ use crate::source::postgis::{Inventory, SpatialTable};
 pub fn init(url: &str) -> Result<(), CommandError> {
     let mut settings = Settings::default();
     sources::add(&mut settings, &[url.to_owned()])?;
+    if settings.databases.is_empty() {
+        return Err(OF_FILES.into());
+    }
     let files = Files::load(&settings, false, &())?;
     let runtime = app::runtime()?;
     let text = runtime.block_on(async {
@@ -61,6 +64,13 @@ fn configuration<'a>(
     }
     text
 }
+
+const OF_FILES: &str = "init writes a configuration for a database, postgres://…; for a file write
+    [layers.roads]
+    file = \"roads.geojson\"
+  or, for a whole folder of them,
+    [files]
+    publish = [\"data/\"]";
 
 /// The URL stays out of the file: it would carry the password into version control.
 const HEAD: &str = "\

@@ -1,3 +1,4 @@
+mod embedded;
 mod environment;
 mod files;
 mod levels;

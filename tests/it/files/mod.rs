@@ -140,6 +140,23 @@ fn a_configured_layer_of_a_file_takes_the_place_of_the_published_one() {
 }
 
 #[test]
+fn zooms_may_have_files_of_their_own() {
+    let folder = Folder::new();
+    let coarse = folder.write("coarse.geojson", collection(&[feature(1, "coarse", 1.0, 2.0)]));
+    let fine = folder.write("fine.geojson", collection(&[feature(1, "fine", 1.0, 2.0)]));
+    let server = Server::configured(&format!(
+        "[layers.x]\nfile = \"{fine}\"\n[[layers.x.zooms]]\nzooms = [0, 3]\nfile = \"{coarse}\"\n"
+    ));
+    for (tile, name) in [("0/0/0", "coarse"), ("3/4/3", "coarse"), ("4/8/7", "fine")] {
+        let layer = &server.tile(&format!("/x/{tile}"))[0];
+        assert_eq!(layer.features[0].properties["name"], Property::Text(name.to_owned()), "{tile}");
+    }
+    let ids: Vec<_> =
+        server.get("/catalog").json()["tiles"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(ids, ["x"]);
+}
+
+#[test]
 fn properties_are_what_they_were_in_the_file() {
     let folder = Folder::new();
     let text = r#"{"type":"Feature","id":"12","geometry":{"type":"Point","coordinates":[0,0,5]},
