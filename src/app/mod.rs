@@ -106,7 +106,7 @@ pub fn serve(settings: &Settings, strict: bool, progress: &dyn Progress) -> Resu
         }
         let server = http::server(listener, state)?;
         runtime.spawn(shutdown::drain_on_signal(signals, server.handle(), draining, drain_delay));
-        info!("listening on http://{listen} (see /catalog)");
+        info!("listening on http://{listen} (open it for a map; /catalog lists what is published)");
         let served = server.await;
         if let Some(admin) = admin_handle {
             admin.stop(false).await;

@@ -11,6 +11,7 @@ use super::target::{LonLat, lonlat, zooms};
 /// What is printed below every help text of the command itself.
 const AFTER_HELP: &str = "\
 To begin with:
+  tesela serve city.geojson                              serve a file, or a folder of them
   tesela serve postgres://user:password@host/database    serve a whole database
   tesela init postgres://… > tesela.toml                 write a configuration for it
   tesela serve --config tesela.toml                      and serve that
@@ -44,7 +45,7 @@ pub enum LogFormat {
 pub enum Command {
     /// Serve tiles.
     Serve(ServeArgs),
-    /// Compare a configuration with its databases: print what will be published, and warnings.
+    /// Compare a configuration with its databases and files: print what will be published, and warnings.
     ///
     /// Exits with 1 when something configured can't be served.
     Check(CheckArgs),
@@ -79,7 +80,8 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// Databases to publish whole: postgres://user:password@host/database
+    /// What to publish whole: a database, postgres://user:password@host/database, or a file, a folder or
+    /// a pattern of files
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<String>,
     /// Configuration file (TOML).
@@ -88,7 +90,7 @@ pub struct ServeArgs {
     /// Address to listen on instead of the configured one, such as 0.0.0.0:3000.
     #[arg(long, value_name = "ADDR", value_parser = address)]
     pub listen: Option<SocketAddr>,
-    /// Don't start when something configured can't be served.
+    /// Don't start when something configured can't be served, or a feature of a file can't be read.
     #[arg(long)]
     pub strict: bool,
 }
@@ -101,7 +103,7 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Databases to publish whole, as for serve.
+    /// Databases and files to publish whole, as for serve.
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<String>,
     /// Configuration file (TOML).

@@ -20,6 +20,7 @@ mod lifecycle;
 mod oracle;
 mod oversized;
 mod params;
+mod quickstart;
 mod reference;
 mod replay;
 mod sql_layers;
