@@ -10,7 +10,7 @@ export function el(tag, attributes = {}, ...children) {
       element.setAttribute(name, value === true ? "" : value);
     }
   }
-  element.append(...children.flat().filter((child) => child !== undefined && child !== null && child !== false));
+  element.append(...children.flat(Infinity).filter((child) => child !== undefined && child !== null && child !== false));
   return element;
 }
 
@@ -51,24 +51,26 @@ async function write(text) {
   return done;
 }
 
-/**
- * Text with links, as attributions are written: of the HTML in it only `<a href="http…">` stays a link,
- * everything else becomes its text.
- */
+/** `<a href="http…">text</a>`: the address and the text. */
+const LINK = /<a\s[^>]*?href\s*=\s*["'](https?:\/\/[^"'\s]*)["'][^>]*>([^<]*)<\/a>/gi;
+
+/** Text with links, as attributions are written. All other markup is left out, and never becomes elements. */
 export function linked(html) {
-  const inert = new DOMParser().parseFromString(html, "text/html").body;
   const out = [];
-  const walk = (node) => {
-    if (node.nodeType === Node.TEXT_NODE) {
-      out.push(node.data);
-    } else if (node.localName === "a" && /^https?:\/\//i.test(node.getAttribute("href") ?? "")) {
-      out.push(el("a", { href: node.getAttribute("href"), rel: "noopener noreferrer", target: "_blank" }, node.textContent));
-    } else if (node.localName !== "script" && node.localName !== "style") {
-      node.childNodes.forEach(walk);
-    }
-  };
-  walk(inert);
-  return out;
+  let at = 0;
+  for (const { 0: whole, 1: href, 2: text, index } of html.matchAll(LINK)) {
+    const link = { href: plain(href), rel: "noopener noreferrer", target: "_blank" };
+    out.push(plain(html.slice(at, index)), el("a", link, plain(text)));
+    at = index + whole.length;
+  }
+  return [...out, plain(html.slice(at))];
+}
+
+/** The text of HTML without its tags, with `&copy;` and the like decoded. */
+function plain(html) {
+  const text = html.replace(/<(script|style)[^]*?<\/\1>/gi, "").replace(/<[^>]*>/g, "").replaceAll("<", "&lt;");
+  // Without any `<` there is nothing but text in it.
+  return new DOMParser().parseFromString(text, "text/html").documentElement.textContent;
 }
 
 /** Bytes for people: 512 B, 12.3 KB, 1.2 MB. */

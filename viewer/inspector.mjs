@@ -148,11 +148,13 @@ function summary(tile) {
     return el("p", { class: "hint" }, "It is empty.");
   }
   const rows = tile.layers.map(({ name, features, bytes: size }) => [name, `${count(features)} features, ${bytes(size)} unpacked`]);
-  return [
+  return el(
+    "div",
+    {},
     el("p", {}, `${bytes(tile.bytes)} sent, ${bytes(tile.unpacked)} unpacked`),
     tile.truncated && el("p", { class: "error" }, `A budget left something out: ${tile.truncated}`),
     table(rows),
-  ].filter(Boolean).reduce((all, one) => (all.append(one), all), el("div"));
+  );
 }
 
 /** What a feature may be called. */

@@ -11,14 +11,14 @@ export function legend(layers, { theme, zoom, toggle }) {
   const open = new Set([...byId("legend").querySelectorAll("details[open]")].map((one) => one.dataset.key));
   const focused = document.activeElement?.closest?.("#legend [data-layer]")?.dataset.layer;
   const part = document.activeElement?.localName;
-  const items = layers.map((layer) => item(layer, { theme, zoom, toggle, open }));
+  const items = layers.map((layer) => item(layer, { theme, zoom, toggle, open, layers: layers.length }));
   byId("legend").replaceChildren(...items);
   if (focused !== undefined) {
     byId("legend").querySelector(`[data-layer="${CSS.escape(focused)}"] ${part}`)?.focus();
   }
 }
 
-function item(layer, { theme, zoom, toggle, open }) {
+function item(layer, { theme, zoom, toggle, open, layers }) {
   const key = `${layer.source}/${layer.name}`;
   const below = zoom < layer.minzoom;
   const box = el("input", { type: "checkbox", checked: !layer.hidden, onchange: () => toggle(layer) });
@@ -28,7 +28,7 @@ function item(layer, { theme, zoom, toggle, open }) {
     { class: below ? "below" : undefined, "data-layer": key },
     el("label", {}, box, swatch(layer, theme), el("span", { class: "name" }, layer.name)),
     el("span", { class: "tag" }, below ? `from zoom ${layer.minzoom}` : (layer.type ?? [...layer.found].join(", "))),
-    layer.description && el("p", { class: "about" }, layer.description),
+    layer.description && layers > 1 && el("p", { class: "about" }, layer.description),
     fields.length > 0 &&
       el(
         "details",

@@ -6,6 +6,9 @@ import { HEAVY } from "./style.mjs";
 /** Most borders at once; more happen only for a moment, between two zooms. */
 const MOST = 300;
 
+/** Height of the buttons over the map, in pixels. */
+const BUTTONS = 54;
+
 /** Latitude of the square world's edge. */
 const EDGE = 85.0511287798066;
 
@@ -95,7 +98,9 @@ export function label(map, list) {
       el("span", {}, said(tile)),
       tile.truncated.length > 0 && el("span", { class: "warning" }, `truncated: ${tile.truncated.join(", ")}`),
     );
-    box.style.transform = `translate(${Math.round(x) + 4}px, ${Math.round(y) + 4}px)`;
+    // In the part of the tile that can be seen, below the buttons.
+    const [left, top] = [Math.max(x, 0) + 4, y < BUTTONS ? BUTTONS : y + 4];
+    box.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`;
     return box;
   });
   byId("tile-labels").replaceChildren(...labels);

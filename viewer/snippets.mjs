@@ -13,7 +13,7 @@ export function snippets({ url, tilejson, layers }) {
     { id: "maplibre", name: "MapLibre", note: "npm install maplibre-gl; maplibre-gl-worker.mjs from its folder dist/ goes beside the script.", text: maplibre(context) },
     { id: "openlayers", name: "OpenLayers", note: "npm install ol", text: openlayers(context) },
     { id: "leaflet", name: "Leaflet", note: "npm install leaflet protomaps-leaflet", text: leaflet(context) },
-    { id: "deckgl", name: "deck.gl", note: "npm install @deck.gl/core @deck.gl/layers @deck.gl/extensions @deck.gl/mesh-layers @deck.gl/geo-layers @loaders.gl/core @luma.gl/core @luma.gl/engine", text: deckgl(context) },
+    { id: "deckgl", name: "deck.gl", note: "npm install @deck.gl/core @deck.gl/layers @deck.gl/extensions @deck.gl/mesh-layers @deck.gl/geo-layers @loaders.gl/core @loaders.gl/mvt @luma.gl/core @luma.gl/engine", text: deckgl(context) },
     { id: "qgis", name: "QGIS", note: "Layer ▸ Add Layer ▸ Add Vector Tile Layer… ▸ New ▸ New Generic Connection…", text: qgis(context) },
     { id: "tilejson", name: "TileJSON", note: "The address that most libraries ask for.", text: url },
   ];
@@ -132,6 +132,7 @@ function deckgl({ url, tilejson, layers }) {
   const [longitude, latitude, zoom] = tilejson.center;
   return `import { Deck } from "@deck.gl/core";
 import { MVTLayer } from "@deck.gl/geo-layers";
+import { MVTLoader } from "@loaders.gl/mvt";
 
 const colours = {
   ${indent(rules, 2)}
@@ -146,8 +147,9 @@ new Deck({
     new MVTLayer({
       id: "tesela",
       data: ${js(url)},
-      // Without a worker, which would come from a CDN.
-      loadOptions: { worker: false, core: { worker: false } },
+      // Without a worker, whose script would come from a CDN.
+      loaders: [MVTLoader],
+      loadOptions: { core: { worker: false } },
       getFillColor: colour,
       getLineColor: colour,
       lineWidthMinPixels: 1,

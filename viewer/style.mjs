@@ -15,6 +15,9 @@ const NAMES = {
   point: ["Point", "MultiPoint"],
 };
 
+/** A polygon's name would be repeated in each tile that has a piece of it. */
+const NAMED = ["line", "point"];
+
 const zooms = (...stops) => ["interpolate", ["linear"], ["zoom"], ...stops];
 
 /**
@@ -23,12 +26,14 @@ const zooms = (...stops) => ["interpolate", ["linear"], ["zoom"], ...stops];
  */
 export function style({ sources, layers, theme, squares }) {
   const each = (type) => layers.filter((layer) => !layer.type || layer.type === type).flatMap((layer) => drawn(layer, type, theme));
+  const named = (type) => layers.filter((layer) => layer.label && (!layer.type || layer.type === type)).map((layer) => labels(layer, type, theme));
   return {
     version: 8,
     sources: { ...sources, ...(squares && { [SQUARES]: { type: "geojson", data: squares } }) },
     layers: [
       { id: "ground", type: "background", paint: { "background-color": GROUND[theme].ground } },
       ...TYPES.flatMap(each),
+      ...NAMED.flatMap(named),
       ...(squares ? borders(theme) : []),
     ],
   };
@@ -36,7 +41,9 @@ export function style({ sources, layers, theme, squares }) {
 
 function drawn(layer, type, theme) {
   const { fill, edge } = colours(type, layer.places[type], theme);
-  const chosen = (colour) => ["case", ["boolean", ["feature-state", "chosen"], false], GROUND[theme].chosen, colour];
+  const isChosen = ["boolean", ["feature-state", "chosen"], false];
+  const chosen = (colour) => ["case", isChosen, GROUND[theme].chosen, colour];
+  const wide = (width) => ["case", isChosen, width + 2, width];
   const common = (part, kind, paint, layout = {}) => ({
     id: `${layer.source}/${layer.name}/${part}`,
     type: kind,
@@ -50,11 +57,11 @@ function drawn(layer, type, theme) {
   switch (type) {
     case "polygon":
       return [
-        common("fill", "fill", { "fill-color": chosen(fill), "fill-opacity": theme === "dark" ? 0.75 : 0.6 }),
-        common("edge", "line", { "line-color": chosen(edge), "line-width": zooms(0, 0.6, 6, 1, 12, 1.6) }, round),
+        common("fill", "fill", { "fill-color": fill, "fill-opacity": theme === "dark" ? 0.75 : 0.6 }),
+        common("edge", "line", { "line-color": chosen(edge), "line-width": zooms(0, wide(0.6), 6, wide(1), 12, wide(1.6)) }, round),
       ];
     case "line":
-      return [common("line", "line", { "line-color": chosen(fill), "line-width": zooms(0, 0.8, 8, 1.5, 14, 3.5) }, round)];
+      return [common("line", "line", { "line-color": chosen(fill), "line-width": zooms(0, wide(0.8), 8, wide(1.5), 14, wide(3.5)) }, round)];
     default:
       return [
         common("point", "circle", {
@@ -65,6 +72,27 @@ function drawn(layer, type, theme) {
         }),
       ];
   }
+}
+
+/** Names beside points and along lines, as many as there is room for. In the browser's own letters. */
+function labels(layer, type, theme) {
+  const { edge } = colours(type, layer.places[type], theme);
+  return {
+    id: `${layer.source}/${layer.name}/${type}-label`,
+    type: "symbol",
+    source: layer.source,
+    "source-layer": layer.name,
+    filter: ["in", ["geometry-type"], ["literal", NAMES[type]]],
+    layout: {
+      "text-field": ["to-string", ["get", layer.label]],
+      "text-font": ["sans-serif"],
+      "text-size": zooms(2, 10, 8, 13),
+      "symbol-placement": type === "line" ? "line" : "point",
+      ...(type === "point" && { "text-anchor": "left", "text-offset": [0.6, 0] }),
+      visibility: layer.hidden ? "none" : "visible",
+    },
+    paint: { "text-color": edge, "text-halo-color": GROUND[theme].ground, "text-halo-width": 1.2 },
+  };
 }
 
 function borders(theme) {
