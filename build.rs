@@ -77,6 +77,10 @@ fn library(out: &Path) -> Result<Option<Vec<Asset>>, Failure> {
     if !tarball.exists()
         && let Err(reason) = fetch(out)
     {
+        // Half a file would be taken for another one.
+        if tarball.exists() {
+            fs::remove_file(&tarball)?;
+        }
         println!(
             "cargo::warning=the preview page will load MapLibre GL JS from a CDN, because npm could not fetch it: \
              {reason}. Try again with `touch build.rs`, or set TESELA_NO_NPM=1 to be content with that."
@@ -86,7 +90,9 @@ fn library(out: &Path) -> Result<Option<Vec<Asset>>, Failure> {
     let packed = fs::read(&tarball)?;
     if let Err(found) = verify("sha512", &Sha512::digest(&packed), pins::TARBALL) {
         fs::remove_file(&tarball)?;
-        return Err(format!("{} is {found}, not the one in viewer/pins.rs", tarball.display()).into());
+        return Err(
+            format!("{} is {found}, not the one in viewer/pins.rs", tarball.display()).into()
+        );
     }
     unpack(&packed).map(Some)
 }

@@ -14,16 +14,10 @@ pub const TARBALL: &str = "sha512-2chIZwpLGenoUQOcnm9Pk4SLbA8ppNFq8jlpXiq9vcYm3Y
 
 /// Files of its folder `dist/` that the page loads, with their digests for subresource integrity.
 pub const FILES: [(&str, &str); 3] = [
-    (
-        "maplibre-gl.mjs",
-        "sha384-pghUwrZY2q/5xc+bZCYbeUP4JsNuZEmG8j+ZvzJMC1DOy3Rdj5AhRNThLRAiEjSb",
-    ),
+    ("maplibre-gl.mjs", "sha384-pghUwrZY2q/5xc+bZCYbeUP4JsNuZEmG8j+ZvzJMC1DOy3Rdj5AhRNThLRAiEjSb"),
     (
         "maplibre-gl-worker.mjs",
         "sha384-3TQUOa/0LGT7Cx/33YaLIs5RPzqGBCUAlmA8ht2ofWIP6UugFoidHfikpRijBozF",
     ),
-    (
-        "maplibre-gl.css",
-        "sha384-S+OnE5M4U3Qc2nR0RgljGrVs06xqfRg8L7uFk/pOF5+sRuSDG4oKkqKZmFrx7w09",
-    ),
+    ("maplibre-gl.css", "sha384-S+OnE5M4U3Qc2nR0RgljGrVs06xqfRg8L7uFk/pOF5+sRuSDG4oKkqKZmFrx7w09"),
 ];

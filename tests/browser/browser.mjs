@@ -45,7 +45,7 @@ class Browser {
 
   /** A new empty profile with one page, which notes what it complains of and asks for. */
   async page(options = {}) {
-    const context = await this.browser.newContext({ viewport: { width: 900, height: 600 }, colorScheme: "light", reducedMotion: "reduce", ...options });
+    const context = await this.browser.newContext({ viewport: { width: 800, height: 480 }, colorScheme: "light", reducedMotion: "reduce", ...options });
     context.setDefaultTimeout(PATIENCE);
     const page = await context.newPage();
     this.pages.push(page);

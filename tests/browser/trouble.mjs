@@ -136,6 +136,34 @@ export const checks = {
     quiet(page);
   },
 
+  async "parameters and filters are asked for by a form, and stand in the address"(browser, world) {
+    const page = await browser.page();
+    const { id, parameter } = world.chosen;
+    await open(page, `${world.base}/${id}.html${view(world.city, 9)}`);
+    const empty = page.locator('.notice[data-subject="empty"]');
+    await empty.waitFor();
+    await page.fill(`#ask input[name="${parameter}"]`, world.city.name);
+    await page.click('#ask button[type="submit"]');
+    await empty.waitFor({ state: "hidden" });
+    await settled(page);
+    await click(page);
+    await page.locator("#inspector .feature", { hasText: world.city.name }).waitFor();
+    assert.equal(new URL(page.url()).searchParams.get(parameter), world.city.name);
+    await page.reload();
+    await page.waitForFunction(() => document.querySelector("#ask input")?.value !== undefined);
+    assert.equal(await page.inputValue(`#ask input[name="${parameter}"]`), world.city.name);
+
+    await open(page, `${world.base}/${world.odd.id}.html${view(world.odd, 9)}`);
+    await page.fill('#ask input[name="filter"]', "name = 'another'");
+    await page.click('#ask button[type="submit"]');
+    await empty.waitFor();
+    quiet(page);
+    await page.fill('#ask input[name="filter"]', "name ==== 1");
+    await page.click('#ask button[type="submit"]');
+    await page.locator('.notice.error[data-subject="tileset"]', { hasText: "400" }).waitFor();
+    assert.deepEqual(unfailed(page), []);
+  },
+
   async "without MapLibre in the server, the same files come from a CDN with their digests"(browser, world) {
     const page = await browser.page();
     const served = await cdn(page, world, (body) => body);

@@ -42,11 +42,18 @@ const LAYERS: &str = r#"
     id = "id"
     properties = ["name", "<i>column</i>", "__proto__"]
     details = ["secret"]
+    allow_filter = ["name"]
     attribution = '<a href="https://example.org/">Odd</a> <img src=x onerror="window.hacked = 5"><script>window.hacked = 6</script>'
 
     [layers.late]
     table = "public.countries_10m"
     min_zoom = 5
+
+    [layers.chosen]
+    sql = "SELECT id, name, geom FROM cities WHERE geom && {bbox} AND name = {name}"
+    srid = 4326
+    id = "id"
+    params.name = { type = "text", default = "nowhere" }
 
     [layers.gone]
     table = "public.gone"
@@ -54,6 +61,7 @@ const LAYERS: &str = r#"
 
 #[test]
 fn the_preview_page_and_other_libraries_work_in_a_browser() {
+    assert_eq!(Library::BUILT, Library::Embedded, "build with npm and without TESELA_NO_NPM");
     let database = Database::with_world();
     database.execute(ODD);
     let publish = format!("[databases.main]\nurl = \"{}\"\npublish = {{}}\n", database.url);
@@ -90,6 +98,7 @@ fn world(base: &str, client: &mut Client) -> Value {
             "description": "<b onclick=\"window.hacked = 2\">comment</b>",
             "link": ["Odd", "https://example.org/"],
         },
+        "chosen": { "id": "chosen", "parameter": "name" },
         "late": { "id": "late", "minzoom": 5 },
         "disabled": { "id": "gone", "reason": "its table does not exist" },
         "cdn": { "html": viewer::html(Library::Cdn), "policy": viewer::policy(Library::Cdn) },

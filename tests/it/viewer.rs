@@ -26,7 +26,8 @@ fn assert_page(answer: &Response) {
 #[test]
 fn the_page_is_at_the_root_and_at_each_tileset() {
     let (_database, server) = world();
-    let paths = ["/", "/index.html", "/cities.html", "/public.cities.html", "/cities,countries.html"];
+    let paths =
+        ["/", "/index.html", "/cities.html", "/public.cities.html", "/cities,countries.html"];
     for path in paths {
         let answer = server.request("GET", path, &[HTML]);
         assert_eq!(answer.status, 200, "{path}");
@@ -66,7 +67,8 @@ fn the_pages_files_never_change_at_their_addresses() {
     let (_database, server) = world();
     let page = server.request("GET", "/", &[HTML]);
     let files = page.text().split('"').filter(|part| part.starts_with("_/"));
-    let files: Vec<_> = files.map(|path| format!("/{path}")).filter(|path| path.contains('.')).collect();
+    let files: Vec<_> =
+        files.map(|path| format!("/{path}")).filter(|path| path.contains('.')).collect();
     assert!(files.len() >= 5, "{files:?}");
     for path in &files {
         let gzip = server.request("GET", path, &[GZIP]);
@@ -92,7 +94,9 @@ fn the_pages_files_never_change_at_their_addresses() {
         assert_eq!(server.request("POST", path, &[]).status, 405);
     }
     let (folder, _) = files[0].rsplit_once('/').unwrap();
-    for unknown in [format!("{folder}/other.mjs"), "/_/0123456789abcdef/app.mjs".to_owned(), "/_/x".to_owned()] {
+    for unknown in
+        [format!("{folder}/other.mjs"), "/_/0123456789abcdef/app.mjs".to_owned(), "/_/x".to_owned()]
+    {
         assert_eq!(server.get(&unknown).status, 404, "{unknown}");
     }
 }

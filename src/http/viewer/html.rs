@@ -95,7 +95,8 @@ mod tests {
             assert_eq!(page.matches(digest).count(), 1, "{name}");
         }
         let style = integrity("maplibre-gl.css");
-        let link = format!("{folder}/maplibre-gl.css\" integrity=\"{style}\" crossorigin=\"anonymous\"");
+        let link =
+            format!("{folder}/maplibre-gl.css\" integrity=\"{style}\" crossorigin=\"anonymous\"");
         assert!(page.contains(&link), "{page}");
         assert_eq!(
             policy(Library::Cdn),

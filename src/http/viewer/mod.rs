@@ -93,7 +93,11 @@ fn wants_html(request: &HttpRequest) -> bool {
 ///
 /// # Errors
 /// There is no such file in this version.
-pub async fn asset(request: &HttpRequest, digest: &str, name: &str) -> Result<HttpResponse, Problem> {
+pub async fn asset(
+    request: &HttpRequest,
+    digest: &str,
+    name: &str,
+) -> Result<HttpResponse, Problem> {
     let unknown = "there is no such file; the page may be of another version: load it again";
     let found = if digest == assets::DIGEST { assets::find(name) } else { None };
     let gzip = found.ok_or_else(|| Problem::not_found(unknown))?;
@@ -101,7 +105,8 @@ pub async fn asset(request: &HttpRequest, digest: &str, name: &str) -> Result<Ht
     let is_gzip = encoding == Encoding::Gzip;
     let etag = format!("\"{digest}-{}\"", if is_gzip { "gz" } else { "id" });
     let known = not_modified(request.headers(), etag.as_bytes());
-    let mut response = HttpResponse::build(if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
+    let mut response =
+        HttpResponse::build(if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
     response
         .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))
         .insert_header((ETAG, etag))
