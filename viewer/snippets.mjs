@@ -118,7 +118,7 @@ const map = L.map("map").fitBounds([[south, west], [north, east]]);
 leafletLayer({
   url: tilejson.tiles[0],
   maxDataZoom: tilejson.maxzoom,
-  attribution: tilejson.attribution,
+  attribution: tilejson.attribution ?? "",
   labelRules: [],
   paintRules: [
     ${indent(rules, 4)}

@@ -9,6 +9,7 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createServer, request as ask } from "node:http";
 import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 
 import { launch } from "./browser.mjs";
 import { checks as libraries } from "./libraries.mjs";
@@ -23,7 +24,7 @@ const AT_ONCE = 2;
 
 const [modules, file, word = ""] = [resolve(process.argv[2]), ...process.argv.slice(3)];
 const ours = (name) => import(new URL(`../../viewer/${name}`, import.meta.url));
-const [{ snippets }, { layersOf }] = await Promise.all([ours("snippets.mjs"), ours("mvt.mjs")]);
+const { snippets } = await ours("snippets.mjs");
 
 const world = JSON.parse(readFileSync(file, "utf8"));
 world.modules = modules;
@@ -99,11 +100,20 @@ function tileOf(name) {
       const bytes = Number(answer.headers["content-length"]);
       fetch(url)
         .then((plain) => plain.arrayBuffer())
-        .then((plain) => done({ bytes, features: layersOf(plain).reduce((sum, { features }) => sum + features, 0) }), fail);
+        .then((plain) => read(Buffer.from(plain)))
+        .then((features) => done({ bytes, features }), fail);
     })
       .on("error", fail)
       .end();
   });
+}
+
+/** Features of a tile, counted by the reader that MapLibre uses. */
+async function read(mvt) {
+  const module = (name) => import(pathToFileURL(join(modules, "node_modules", name, "index.js")));
+  const [{ VectorTile }, { PbfReader }] = await Promise.all([module("@mapbox/vector-tile"), module("pbf")]);
+  const { layers } = new VectorTile(new PbfReader(mvt));
+  return Object.values(layers).reduce((sum, { length }) => sum + length, 0);
 }
 
 /** A proxy that has Tesela below a path, and doesn't say so. */

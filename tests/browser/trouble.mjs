@@ -66,11 +66,12 @@ export const checks = {
       const length = 600_000;
       const varint = [0xc0, 0xcf, 0x24];
       const padding = Buffer.concat([Buffer.from([0x7a, ...varint]), Buffer.alloc(length)]);
-      await route.fulfill({ status: 200, contentType: "application/vnd.mapbox-vector-tile", body: Buffer.concat([body, padding]) });
+      const headers = { "content-type": "application/vnd.mapbox-vector-tile", "tesela-truncated": `${world.points};max_features` };
+      await route.fulfill({ status: 200, headers, body: Buffer.concat([body, padding]) });
     });
     await open(heavy, address);
     await heavy.click("#tiles");
-    await heavy.locator(`.tile-label.heavy[data-tile="${name}"]`).waitFor();
+    await heavy.locator(`.tile-label.heavy[data-tile="${name}"]`, { hasText: `truncated: ${world.points};max_features` }).waitFor();
     await eventually("the tile is red", async () => {
       const [hue, saturation] = hsl(await corner(browser, heavy, name));
       return (hue < 20 || hue > 340) && saturation > 0.3;
