@@ -84,3 +84,6 @@ export function bytes(count) {
 
 /** A number with its thousands apart. */
 export const count = (number) => number.toLocaleString("en-GB");
+
+/** So many features. */
+export const features = (number) => `${count(number)} ${number === 1 ? "feature" : "features"}`;

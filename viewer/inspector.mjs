@@ -1,7 +1,7 @@
 // What is under a click: the features with their properties and details, and the tile.
 
 import { detailsOf } from "./address.mjs";
-import { byId, bytes, count, el, say } from "./dom.mjs";
+import { byId, bytes, el, features as counted, say } from "./dom.mjs";
 import { swatch } from "./legend.mjs";
 import { tileAt, tileZoom } from "./overlay.mjs";
 import { details } from "./server.mjs";
@@ -46,7 +46,7 @@ export class Inspector {
     this.asking = new AbortController();
     this.choose(found);
     const { shown } = this.context();
-    const title = found.length === 0 ? "Nothing here" : found.length === 1 ? "1 feature" : `${found.length} features`;
+    const title = found.length === 0 ? "Nothing here" : counted(found.length);
     byId("inspector-title").textContent = title;
     byId("inspector-body").replaceChildren(
       ...found.slice(0, MOST).map((feature) => this.card(feature)),
@@ -147,7 +147,7 @@ function summary(tile) {
   if (tile.features === 0) {
     return el("p", { class: "hint" }, "It is empty.");
   }
-  const rows = tile.layers.map(({ name, features, bytes: size }) => [name, `${count(features)} features, ${bytes(size)} unpacked`]);
+  const rows = tile.layers.map(({ name, features, bytes: size }) => [name, `${counted(features)}, ${bytes(size)} unpacked`]);
   return el(
     "div",
     {},

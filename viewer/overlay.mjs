@@ -1,6 +1,6 @@
 // Borders of the tiles in view, with what each weighs and holds.
 
-import { byId, bytes, count, el } from "./dom.mjs";
+import { byId, bytes, el, features } from "./dom.mjs";
 import { HEAVY } from "./style.mjs";
 
 /** Most borders at once; more happen only for a moment, between two zooms. */
@@ -25,9 +25,12 @@ export function tileAt({ lng, lat }, z) {
   return { z, x: Math.floor(column(lng, n)), y: Math.max(0, Math.min(n - 1, y)) };
 }
 
+/** Zoom of tiles at the map's zoom, which is below 0 where the world is smaller than a tile. */
+export const whole = (zoom) => Math.max(0, Math.floor(zoom));
+
 /** Zoom of the tiles that a tileset shows at the map's zoom; `undefined` below its first. */
 export function tileZoom(zoom, { minzoom, maxzoom }) {
-  const z = Math.min(Math.floor(zoom), maxzoom);
+  const z = Math.min(whole(zoom), maxzoom);
   return z < minzoom ? undefined : z;
 }
 
@@ -76,13 +79,13 @@ export function weights(map, tiles, shown) {
 
 /** The borders as GeoJSON. */
 export function squares(list) {
-  const features = list.map(({ z, at, y, bytes: weight }) => {
+  const borders = list.map(({ z, at, y, bytes: weight }) => {
     const n = 2 ** z;
     const [w, e, s, no] = [longitude(at, n), longitude(at + 1, n), latitude(y + 1, n), latitude(y, n)];
     const ring = [[w, s], [e, s], [e, no], [w, no], [w, s]];
     return { type: "Feature", properties: { bytes: weight }, geometry: { type: "Polygon", coordinates: [ring] } };
   });
-  return { type: "FeatureCollection", features };
+  return { type: "FeatureCollection", features: borders };
 }
 
 /** Puts a label into each tile's corner. */
@@ -100,6 +103,8 @@ export function label(map, list) {
     );
     // In the part of the tile that can be seen, below the buttons.
     const [left, top] = [Math.max(x, 0) + 4, y < BUTTONS ? BUTTONS : y + 4];
+    // Beside its neighbour's, not over it.
+    box.style.maxWidth = `${Math.max(0, Math.round(map.project([longitude(tile.at + 1, n), latitude(tile.y, n)]).x - left - 4))}px`;
     box.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`;
     return box;
   });
@@ -113,5 +118,5 @@ function said(tile) {
   if (!tile.loaded) {
     return "…";
   }
-  return tile.features === 0 ? "empty" : `${bytes(tile.bytes)}, ${count(tile.features)} ${tile.features === 1 ? "feature" : "features"}`;
+  return tile.features === 0 ? "empty" : `${bytes(tile.bytes)}, ${features(tile.features)}`;
 }

@@ -5,7 +5,7 @@ import { byId, el, linked } from "./dom.mjs";
 import { Inspector } from "./inspector.mjs";
 import { legend } from "./legend.mjs";
 import { notify, unnotify } from "./notices.mjs";
-import { label, squares, tileAt, tileZoom, tilesInView, weights } from "./overlay.mjs";
+import { label, squares, tileAt, tileZoom, tilesInView, weights, whole } from "./overlay.mjs";
 import { HEAVY, SQUARES, style } from "./style.mjs";
 import { Tiles } from "./tiles.mjs";
 
@@ -140,12 +140,12 @@ export class View {
 
   legend() {
     const zoom = this.map.getZoom();
-    const state = this.theme + Math.floor(zoom) + JSON.stringify(this.layers.map(({ source, name, hidden, found }) => [source, name, hidden, [...found]]));
+    const state = this.theme + whole(zoom) + JSON.stringify(this.layers.map(({ source, name, hidden, found }) => [source, name, hidden, [...found]]));
     if (state === this.drawn) {
       return;
     }
     this.drawn = state;
-    legend(this.layers, { theme: this.theme, zoom: Math.floor(zoom), toggle: (layer) => this.toggle(layer) });
+    legend(this.layers, { theme: this.theme, zoom: whole(zoom), toggle: (layer) => this.toggle(layer) });
   }
 
   toggle(layer) {
@@ -161,7 +161,7 @@ export class View {
 
   /** Says which tile is at a place, or in the middle. */
   place(lngLat = this.map.getCenter()) {
-    const z = Math.floor(this.map.getZoom());
+    const z = whole(this.map.getZoom());
     const { x, y } = tileAt(lngLat.wrap(), z);
     byId("tile").textContent = `tile ${z}/${x}/${y}`;
     byId("place").textContent = `${lngLat.wrap().lng.toFixed(4)}, ${lngLat.lat.toFixed(4)}`;
@@ -233,7 +233,7 @@ export class View {
   tooFar(zoom) {
     const layers = this.layers.filter(({ hidden }) => !hidden);
     const first = Math.min(...layers.map(({ minzoom }) => minzoom));
-    if (layers.length === 0 || Math.floor(zoom) >= first) {
+    if (layers.length === 0 || whole(zoom) >= first) {
       unnotify("zoom");
       return;
     }

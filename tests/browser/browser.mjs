@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 
 /** Longest wait for something that should happen, in milliseconds. */
-export const PATIENCE = 15_000;
+export const PATIENCE = 30_000;
 
 // No GPU: SwiftShader draws WebGL on the processor. No requests of the browser's own.
 const ARGUMENTS = [
@@ -22,7 +22,7 @@ const ARGUMENTS = [
 /** Starts Chromium. `modules` is the folder with `node_modules`. */
 export async function launch(modules, executablePath) {
   const { chromium } = createRequire(join(modules, "package.json"))("playwright-core");
-  const browser = await chromium.launch({ executablePath, args: ARGUMENTS, timeout: 2 * PATIENCE });
+  const browser = await chromium.launch({ executablePath, args: ARGUMENTS, timeout: PATIENCE });
   const reader = await (await browser.newContext()).newPage();
   return new Browser(browser, reader, []);
 }

@@ -69,12 +69,22 @@ export const checks = {
     const page = await browser.page();
     await open(page, `${world.base}/${world.points}.html`);
     // The address follows a moment later.
-    const zoom = () => Number(page.url().match(/#([\d.]+)\//)?.[1] ?? Infinity);
+    const zoom = () => Number(page.url().match(/#(-?[\d.]+)\//)?.[1] ?? Infinity);
     await eventually("the map is far away", () => zoom() < 2);
     await open(page, `${world.base}/${world.points}.html${view(world.city, 12)}`);
     await page.click("#fit");
     await eventually("the map is far away", () => zoom() < 2);
     quiet(page);
+
+    // So small that the whole world is less than a tile.
+    const small = await browser.page({ viewport: { width: 360, height: 400 } });
+    await open(small, `${world.base}/${world.points}.html`);
+    assert.match(await about(small, "#zoom"), /zoom -0/);
+    assert.equal(await about(small, "#tile"), "tile 0/0/0");
+    assert.equal(await about(small, "#notices"), "");
+    await small.click("#tiles");
+    await small.locator('[data-tile="0/0/0"]', { hasText: "features" }).first().waitFor();
+    quiet(small);
   },
 
   async "a click on a city shows its name, and Escape puts it away"(browser, world) {
@@ -86,7 +96,7 @@ export const checks = {
     const rows = await found.locator("tr").allInnerTexts();
     assert.ok(rows.some((row) => row.split("\t").join(" ") === `name ${world.city.name}`), `${rows}`);
     assert.match(await found.innerText(), new RegExp(`id ${world.city.id}\\b`));
-    assert.match(await about(page, "#inspector .tile"), /Tile 9\/\d+\/\d+[^]*features/);
+    assert.match(await about(page, "#inspector .tile"), /Tile 9\/\d+\/\d+[^]*\d features?,/);
     await page.keyboard.press("Escape");
     await page.locator("#inspector").waitFor({ state: "hidden" });
     quiet(page);

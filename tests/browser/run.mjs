@@ -17,7 +17,7 @@ import { checks as preview } from "./preview.mjs";
 import { checks as trouble } from "./trouble.mjs";
 
 /** Longest time of one check, in milliseconds. */
-const LIMIT = 40_000;
+const LIMIT = 90_000;
 
 /** Checks at once: they wait more than they work. */
 const AT_ONCE = 2;
