@@ -5,6 +5,10 @@
 #   docker run --rm -p 3000:3000 -v ./tesela.toml:/etc/tesela/tesela.toml:ro tesela serve --config /etc/tesela/tesela.toml
 
 FROM rust:1.95-slim-bookworm AS build
+# The preview page's MapLibre GL JS comes from npm while building; without npm the page would load it from a CDN.
+COPY --from=node:22-bookworm-slim /usr/local/bin/node /usr/local/bin/node
+COPY --from=node:22-bookworm-slim /usr/local/lib/node_modules/npm /usr/local/lib/node_modules/npm
+RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm
 WORKDIR /src
 COPY . .
 # The caches outlive the build, so a change in src/ compiles this crate only; the binary must leave the cache.

@@ -6,17 +6,56 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use geo::Rect;
+use serde::Serialize;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_128};
 
 use crate::query::{Arguments, Kind, Params};
 use crate::source::{Source, SourceLayer};
-use crate::tile::{FORMAT, LayerSpec};
+use crate::tile::{self, FORMAT, LayerSpec};
 
 /// A source under the name that the configuration gives it.
 #[derive(Clone)]
 pub struct NamedSource {
     pub name: Arc<str>,
     pub source: Arc<dyn Source>,
+}
+
+/// What all geometries of a layer are, single or multi.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GeometryType {
+    Point,
+    Line,
+    Polygon,
+}
+
+impl GeometryType {
+    /// From the name of a PostGIS type, curves included; `None` for those that hold any.
+    pub fn of_postgis(name: &str) -> Option<Self> {
+        match name {
+            "POINT" | "MULTIPOINT" => Some(Self::Point),
+            "LINESTRING" | "MULTILINESTRING" | "CIRCULARSTRING" | "COMPOUNDCURVE"
+            | "MULTICURVE" => Some(Self::Line),
+            "POLYGON" | "MULTIPOLYGON" | "CURVEPOLYGON" | "MULTISURFACE" | "TRIANGLE" | "TIN"
+            | "POLYHEDRALSURFACE" => Some(Self::Polygon),
+            _ => None,
+        }
+    }
+
+    /// The one that all of `each` are; `None` where one isn't known.
+    pub fn common(each: impl IntoIterator<Item = Option<Self>>) -> Option<Self> {
+        each.into_iter().reduce(|all, next| if all == next { all } else { None }).flatten()
+    }
+}
+
+impl From<tile::Kind> for GeometryType {
+    fn from(kind: tile::Kind) -> Self {
+        match kind {
+            tile::Kind::Points => Self::Point,
+            tile::Kind::Lines => Self::Line,
+            tile::Kind::Polygons => Self::Polygon,
+        }
+    }
 }
 
 /// A layer, ready to be asked for tiles.
@@ -33,6 +72,8 @@ pub struct Layer {
     pub max_zoom: u8,
     /// Longitudes and latitudes.
     pub bounds: Option<Rect<f64>>,
+    /// `None` where it isn't known, or there are several.
+    pub geometry_type: Option<GeometryType>,
     /// Property names with their type for TileJSON: `Number`, `Boolean` or `String`.
     pub fields: Vec<(String, &'static str)>,
     /// What requests may choose.
@@ -215,6 +256,11 @@ impl Tileset {
         let min = self.members.iter().map(|layer| layer.min_zoom).min().unwrap_or(0);
         let max = self.members.iter().map(|layer| layer.max_zoom).max().unwrap_or(0);
         (min, max)
+    }
+
+    /// The one that all members have.
+    pub fn geometry_type(&self) -> Option<GeometryType> {
+        GeometryType::common(self.members.iter().map(|layer| layer.geometry_type))
     }
 
     /// Whether any member has tiles at zoom `z`.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 pub use build::{Builder, Database, Tables};
 pub use files::File;
-pub use layer::{Freshness, Layer, Lifetimes, NamedSource, Part, Tileset};
+pub use layer::{Freshness, GeometryType, Layer, Lifetimes, NamedSource, Part, Tileset};
 pub use names::{FORMATS, RESERVED, is_id_char};
 pub use row_source::{RowSource, SourceSettings};
 pub use settings::{

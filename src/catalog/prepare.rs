@@ -8,7 +8,7 @@ use geo::Rect;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::names::Candidate;
-use super::{Disabled, Layer, LayerSettings, NamedSource, Part, SourceSettings};
+use super::{Disabled, GeometryType, Layer, LayerSettings, NamedSource, Part, SourceSettings};
 use crate::query::{Arguments, Kind, Params};
 use crate::source::SourceLayer;
 use crate::source::embedded::EmbeddedLayer;
@@ -197,6 +197,7 @@ pub(super) fn layer(
     let filterable = filterable(settings, &prepared)?;
     has_details(settings, &prepared)?;
     let fields = fields(&prepared);
+    let geometry_type = geometry_type(&prepared);
     let comment = prepared.first().and_then(|part| match part.origin {
         Some(Origin::Function(function)) => function.comment.clone(),
         _ => part.table?.comment.clone(),
@@ -221,6 +222,7 @@ pub(super) fn layer(
         min_zoom,
         max_zoom,
         bounds,
+        geometry_type,
         fields,
         freshness: settings.freshness(),
         zoom_freshness: settings.zoom_freshness(),
@@ -279,6 +281,17 @@ fn fields(prepared: &[Prepared<'_>]) -> Vec<(String, &'static str)> {
         }
     }
     fields
+}
+
+/// The one that all parts declare. What was only sampled may have others further down.
+fn geometry_type(prepared: &[Prepared<'_>]) -> Option<GeometryType> {
+    GeometryType::common(prepared.iter().map(|part| {
+        if let SourceLayer::Embedded(layer) = &part.layer {
+            return layer.kind().map(GeometryType::from);
+        }
+        let geometry = &part.table?.geometry;
+        if geometry.sampled { None } else { GeometryType::of_postgis(&geometry.geometry_type) }
+    }))
 }
 
 /// Of all parts, or of none.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::State;
 use super::tilejson::within_world;
-use crate::catalog::Tileset;
+use crate::catalog::{GeometryType, Tileset};
 
 #[derive(Serialize)]
 struct Listing<'a> {
@@ -27,6 +27,9 @@ struct Entry<'a> {
     maxzoom: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     bounds: Option<[f64; 4]>,
+    /// What all its layers' features are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    geometry_type: Option<GeometryType>,
     /// Ids of the layers in the tile.
     layers: Vec<&'a str>,
 }
@@ -58,6 +61,7 @@ fn entry(tileset: &Tileset) -> Entry<'_> {
         minzoom,
         maxzoom,
         bounds: tileset.bounds().map(within_world),
+        geometry_type: tileset.geometry_type(),
         layers: tileset.members.iter().map(|layer| layer.id.as_str()).collect(),
     }
 }

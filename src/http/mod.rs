@@ -17,6 +17,7 @@ mod server;
 mod settings;
 mod tile;
 mod tilejson;
+pub mod viewer;
 
 pub use cors::Origins;
 pub use health::{DatabaseHealth, Readiness};

@@ -15,7 +15,7 @@ use percent_encoding::percent_decode_str;
 use super::cors::Origins;
 use super::error::{METHODS, Problem};
 use super::health::{self, Readiness};
-use super::{Settings, catalog, feature, tile, tilejson};
+use super::{Settings, catalog, feature, tile, tilejson, viewer};
 use crate::engine::Engine;
 
 /// What handlers work with, shared by all workers.
@@ -33,6 +33,12 @@ pub struct State {
 
 /// Between a layer and the id of one of its features.
 pub const FEATURES: &str = "features";
+
+/// Above the files of the preview page.
+const ASSETS: &str = "_";
+
+/// What the addresses of pages end in, and no tileset's name.
+const PAGE: &str = ".html";
 
 /// Adds all routes.
 pub fn routes(config: &mut ServiceConfig) {
@@ -59,13 +65,22 @@ async fn by_segments(
         (Some(_), [None, ..] | [_, _, Some(_)], None) if !is_read => {
             Ok(other_method(request.method().clone()).await)
         }
-        (Some(_), [Some(what), Some(_), None], None) if what == FEATURES && !is_read => {
+        (Some(first), [Some(what), Some(_), None], None)
+            if (what == FEATURES || first == ASSETS) && !is_read =>
+        {
             Ok(other_method(request.method().clone()).await)
+        }
+        (Some(assets), [Some(digest), Some(name), None], None) if assets == ASSETS => {
+            viewer::asset(&request, &digest, &name).await
         }
         (Some(layer), [Some(what), Some(id), None], None) if what == FEATURES => {
             feature::feature(&request, &state, &layer, &id).await
         }
-        (Some(tileset), [None, ..], None) => tilejson::tilejson(&request, &state, &tileset),
+        (Some(index), [None, ..], None) if index.is_empty() => viewer::page(&request, &state, ""),
+        (Some(tileset), [None, ..], None) => match tileset.strip_suffix(PAGE) {
+            Some(tileset) => viewer::page(&request, &state, tileset),
+            None => tilejson::tilejson(&request, &state, &tileset),
+        },
         (Some(tileset), [Some(z), Some(x), Some(y)], None) => {
             tile::tile(&request, &state, [&tileset, &z, &x, &y]).await
         }

@@ -14,7 +14,7 @@ use super::base_url::base_url;
 use super::cache_headers;
 use super::error::Problem;
 use super::router::FEATURES;
-use crate::catalog::{Layer, Tileset};
+use crate::catalog::{GeometryType, Layer, Tileset};
 use crate::engine::Served;
 use crate::query::{Described, Kind};
 
@@ -54,6 +54,9 @@ struct VectorLayer<'a> {
     description: Option<&'a str>,
     minzoom: u8,
     maxzoom: u8,
+    /// What all its features are. (No part of the specification.)
+    #[serde(skip_serializing_if = "Option::is_none")]
+    geometry_type: Option<GeometryType>,
     fields: BTreeMap<&'a str, &'a str>,
     /// URL of a feature's details.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,6 +136,7 @@ fn vector_layer<'a>(layer: &'a Layer, base: &str, given: &str) -> VectorLayer<'a
         description: layer.description.as_deref(),
         minzoom: layer.min_zoom,
         maxzoom: layer.max_zoom,
+        geometry_type: layer.geometry_type,
         fields: layer.fields.iter().map(|(name, kind)| (name.as_str(), *kind)).collect(),
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod browser;
 mod budgets;
 mod caching;
 mod cdn;
@@ -27,3 +28,4 @@ mod sql_layers;
 mod stable;
 mod support;
 mod two_readers;
+mod viewer;

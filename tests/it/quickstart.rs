@@ -72,7 +72,11 @@ fn the_page_is_what_happens() {
     // Its admin listener is that of whichever test was first.
     let lines: Vec<&str> = log.lines().filter(|line| !line.contains("admin listener")).collect();
     let expected: Vec<String> = all[0].1.iter().map(|line| here(line)).collect();
-    assert!(all_fit(&expected, &lines), "{FIRST} prints\n{log}\nin place of\n{}", expected.join("\n"));
+    assert!(
+        all_fit(&expected, &lines),
+        "{FIRST} prints\n{log}\nin place of\n{}",
+        expected.join("\n")
+    );
     let binary = std::path::Path::new(env!("CARGO_BIN_EXE_tesela")).parent().unwrap();
     for (command, expected) in &all[1..] {
         let done = Command::new("bash")
