@@ -68,7 +68,18 @@ fn the_preview_page_and_other_libraries_work_in_a_browser() {
     let sources =
         format!("[files]\npublish = [{demo:?}]\n[databases.main]\nurl = \"{}\"\n", database.url);
     let server = Server::configured(&format!("{sources}{LAYERS}"));
-    run(&world(&server.base, &cities(&demo)));
+    let world = world(&server.base, &cities(&demo));
+    // What the query is to find.
+    let city = &world["city"];
+    database.execute(&format!(
+        "DELETE FROM cities; INSERT INTO cities (id, name, cc, geom) VALUES
+         ({}, '{}', 'XX', ST_Point({}, {}, 4326))",
+        city["id"],
+        city["name"].as_str().unwrap(),
+        city["lng"],
+        city["lat"]
+    ));
+    run(&world);
 }
 
 /// The demo's cities: id, name, longitude, latitude.

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::support::database::Database;
+use crate::support::eventually;
 use crate::support::files::Folder;
 use crate::support::server::{Server, tesela};
 
@@ -68,6 +69,7 @@ fn the_page_is_what_happens() {
     let server = Server::start(serve, None);
     let address = server.base.strip_prefix("http://").unwrap_or(&server.base).to_owned();
     let here = |text: &str| text.replace("127.0.0.1:3000", &address);
+    eventually("the log is complete", || server.log().contains("listening on"));
     let log = server.log();
     // Its admin listener is that of whichever test was first.
     let lines: Vec<&str> = log.lines().filter(|line| !line.contains("admin listener")).collect();
