@@ -124,7 +124,9 @@ fn state(settings: &Settings, runtime: tokio::runtime::Handle) -> State {
     };
     let (layers, tilesets) = (&settings.layers, &settings.tilesets);
     let versions = &BTreeMap::new();
-    engine.publish(Builder { databases: &[database], layers, tilesets, versions }.build());
+    engine.publish(
+        Builder { databases: &[database], layers, tilesets, files: &[], versions }.build(),
+    );
     State {
         engine: Arc::new(engine),
         origins: Origins::new(&settings.server.cors_origins),

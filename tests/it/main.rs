@@ -10,6 +10,7 @@ mod details;
 mod discovery;
 mod encoder;
 mod filters;
+mod formats;
 mod functions;
 mod http;
 mod injection;

@@ -89,7 +89,7 @@ fn draw(
         GeometryType::Polygon | GeometryType::Triangle => rings(geometry, crs, batch),
         GeometryType::MultiPolygon | GeometryType::PolyhedralSurface | GeometryType::TIN => {
             match parts {
-                Some(parts) => parts.iter().try_for_each(|part| rings(&part, crs, batch)),
+                Some(parts) => parts.iter().try_for_each(|part| member(&part, kind, crs, batch)),
                 None => rings(geometry, crs, batch),
             }
         }
@@ -104,6 +104,21 @@ fn draw(
         | GeometryType::Curve
         | GeometryType::Surface => Err(LINEARISE.to_owned()),
         GeometryType(code) => Err(format!("there is no geometry of type {code}")),
+    }
+}
+
+/// A polygon of a geometry of the type `of`.
+fn member(
+    geometry: &Geometry<'_>,
+    of: GeometryType,
+    crs: Crs,
+    batch: &mut Batch,
+) -> Result<(), Flaw> {
+    match geometry.type_() {
+        GeometryType::Polygon | GeometryType::Triangle => rings(geometry, crs, batch),
+        // Some writers leave it out or repeat that of the whole.
+        kind if kind == of || kind == GeometryType::Unknown => rings(geometry, crs, batch),
+        GeometryType(code) => Err(format!("a member of its polygons is of type {code}")),
     }
 }
 
