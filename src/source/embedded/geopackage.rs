@@ -6,6 +6,7 @@ mod table;
 
 use std::sync::Arc;
 
+use rusqlite::ErrorCode;
 use xxhash_rust::xxh3::xxh3_128;
 
 use self::database::Database;
@@ -106,13 +107,19 @@ impl Subject<'_> {
         let mut batch = table.batch();
         let sqlite = |error: rusqlite::Error, number: u64| {
             let name = &table.name;
-            self.broken(format!("layer {name:?}: it can't be read after row {number}: {error}"))
+            let reason = match error.sqlite_error_code() {
+                Some(ErrorCode::OperationInterrupted) => {
+                    "its query goes on without features".into()
+                }
+                _ => error.to_string(),
+            };
+            self.broken(format!("layer {name:?}: it can't be read after row {number}: {reason}"))
         };
         let mut statement = database.prepare(&table.sql).map_err(|error| sqlite(error, 0))?;
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next().map_err(|error| sqlite(error, number))? {
-            database.has_moved();
             number += 1;
+            let known = batch.features.len();
             if let Err(flaw) = table.read(row, &mut shape, &mut batch) {
                 progress.skipped += 1;
                 if progress.flaws.len() < TOLD {
@@ -120,6 +127,9 @@ impl Subject<'_> {
                     let row = table.named(row, number);
                     progress.flaws.push(format!("{file}: layer {name:?}, {row}: {flaw}"));
                 }
+            }
+            if batch.features.len() > known {
+                database.has_moved();
             }
             let bytes = batch.bytes();
             if bytes > CHUNK {

@@ -15,7 +15,7 @@ use crate::source::embedded::load::{LoadError, Subject};
 /// Steps of SQLite's machine between two looks at how many there were.
 const STRIDE: i32 = 1_000_000;
 
-/// Strides without a row after which a view is taken for one that has no end: some minutes.
+/// Strides without a feature after which a view is taken for one that has no end: some minutes.
 const PATIENCE: u32 = 3_000;
 
 /// Bytes that a value may have, however small the file is.
@@ -34,7 +34,7 @@ const LAYERS: &str = "SELECT c.table_name, g.column_name, coalesce(g.srs_id, c.s
 /// A GeoPackage, open.
 pub(super) struct Database {
     connection: Connection,
-    /// Strides since the last row.
+    /// Strides since the last feature.
     waited: Arc<AtomicU32>,
 }
 
@@ -53,7 +53,8 @@ impl Database {
                 let converted = file.path.with_extension("converted.gpkg");
                 let (file_name, converted) = (file.name(), converted.display());
                 Err(file.broken(format!(
-                    "it is a database of SpatiaLite, and Tesela reads GeoPackage: convert it with\n    \
+                    "it is a database as SpatiaLite makes them, and Tesela reads GeoPackage: \
+                     convert it with\n    \
                      ogr2ogr -f GPKG {converted} {file_name}"
                 )))
             }
@@ -89,7 +90,7 @@ impl Database {
         self.connection.prepare(sql)
     }
 
-    /// Says that a row has come.
+    /// Says that a feature has come.
     pub(super) fn has_moved(&self) {
         self.waited.store(0, Ordering::Relaxed);
     }
