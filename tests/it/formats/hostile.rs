@@ -27,7 +27,7 @@ fn features_of(loaded: &Loaded) -> usize {
 
 /// Reads each beginning of a file, and the file with each of its bytes changed. A panic of a reader's
 /// thread would be reported as a defect.
-fn mangle(folder: &Folder, name: &str, whole: &[u8], step: usize) {
+pub fn mangle(folder: &Folder, name: &str, whole: &[u8], step: usize) {
     let mut refused = 0;
     let mut check = |bytes: &[u8], what: &str| {
         let path = folder.write(name, bytes);

@@ -1,6 +1,8 @@
 //! FlatGeobuf, GeoPackage and GeoParquet as sources.
 
 mod geopackage;
+#[cfg(feature = "geoparquet")]
+mod geoparquet;
 mod hostile;
 mod samples;
 
@@ -172,4 +174,15 @@ fn a_folder_gives_the_layers_of_all_its_files() {
     assert!(!text.contains(".json,"), "{text}");
     let text = refused(&[&empty.write("x.shp", b"")]);
     assert!(text.contains(".fgb, .gpkg") && text.contains("ogr2ogr -f GPKG"), "{text}");
+}
+
+#[cfg(not(feature = "geoparquet"))]
+#[test]
+fn geoparquet_that_is_not_built_in_is_refused_with_the_feature_and_a_command() {
+    let folder = Folder::new();
+    let path = folder.write("a.parquet", b"PAR1");
+    let text = refused(&[&path]);
+    assert!(text.contains("--features geoparquet"), "{text}");
+    let converted = path.replace(".parquet", ".gpkg");
+    assert!(text.contains(&format!("ogr2ogr -f GPKG {converted} {path}")), "{text}");
 }
