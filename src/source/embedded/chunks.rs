@@ -53,6 +53,8 @@ pub(super) struct Splitter {
     depth: usize,
     units: Vec<Range<usize>>,
     count: u64,
+    /// There was no object yet.
+    unused: bool,
     /// Heads and tails that nobody has looked at.
     pub(super) members: Vec<(u64, Members)>,
 }
@@ -68,6 +70,7 @@ impl Default for Splitter {
             depth: 0,
             units: Vec::new(),
             count: 0,
+            unused: true,
             members: Vec::new(),
         }
     }
@@ -111,6 +114,11 @@ impl Splitter {
         self.buffer.len()
     }
 
+    /// Whether there was nothing but space so far.
+    pub(super) fn is_unused(&self) -> bool {
+        self.unused
+    }
+
     /// The file ends here.
     pub(super) fn end(&self) -> Result<(), Broken> {
         let within = match self.state {
@@ -150,6 +158,7 @@ impl Splitter {
     }
 
     fn open(&mut self, state: State) {
+        self.unused = false;
         (self.state, self.start, self.depth) = (state, self.at, 1);
         self.at += 1;
     }

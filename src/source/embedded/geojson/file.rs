@@ -46,6 +46,9 @@ impl Subject<'_> {
             }
         }
         splitter.end().map_err(|broken| self.at(&broken))?;
+        if splitter.is_unused() {
+            return Err(self.broken("it holds no GeoJSON"));
+        }
         Ok(file.digest())
     }
 
