@@ -207,9 +207,12 @@ fn empty_geometries_have_no_place() {
     let folder = Folder::new();
     let (path, database) = new(&folder);
     add_layer(&database, "t", &samples::features());
-    let mut empty = with_header(&point(f64::NAN, f64::NAN), 4326, false);
-    empty[3] |= 0b1_0000;
-    database.execute("UPDATE t SET geom = ?1 WHERE fid < 3", [empty]).unwrap();
+    let nowhere = with_header(&point(f64::NAN, f64::NAN), 4326, false);
+    let mut flagged = with_header(&[], 4326, false);
+    flagged[3] |= 0b1_0000;
+    let sql = "UPDATE t SET geom = ?1 WHERE fid = ?2";
+    database.execute(sql, (nowhere, 1)).unwrap();
+    database.execute(sql, (flagged, 2)).unwrap();
     drop(database);
     let loaded = read(&path).unwrap();
     assert_eq!((loaded.skipped, loaded.layers[0].store.without_place()), (0, 9));
