@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use crate::catalog::{File, NamedSource};
 use crate::config::Settings;
 use crate::source::embedded::{
-    self, EmbeddedSource, LoadError, LoadOptions, Loaded, Progress, is_readable,
+    self, EmbeddedSource, LoadError, LoadOptions, Loaded, Progress, endings, is_readable,
 };
 
 /// How often files are looked at. One that is being written is read once it was the same twice.
@@ -28,11 +28,8 @@ pub enum FilesError {
     Missing(String),
     #[error("folder {folder:?} can't be read: {cause}")]
     Folder { folder: String, cause: std::io::Error },
-    #[error(
-        "{0:?} holds no file that Tesela reads; GeoJSON files of a folder end in .geojson, \
-         .geojsonl, .geojsons, .ndjson or .jsonl"
-    )]
-    Empty(String),
+    #[error("{folder:?} holds no file that Tesela reads; those of a folder end in {endings}")]
+    Empty { folder: String, endings: String },
     #[error("{pattern:?} is no pattern of file names: {cause}")]
     Pattern { pattern: String, cause: glob::PatternError },
     #[error(transparent)]
@@ -204,6 +201,9 @@ fn report(path: &str, loaded: &Loaded, took: Duration) {
     if more > 0 {
         warn!(file = path, "skipped {more} more features that can't be read");
     }
+    for reason in &loaded.left_out {
+        warn!("left out: {reason}");
+    }
     for layer in &loaded.layers {
         let store = &layer.store;
         let (features, vertices) = (store.len(), store.vertices());
@@ -266,7 +266,11 @@ fn expanded(source: &str) -> Result<Vec<String>, FilesError> {
         .filter_map(|path| Some(path.to_str()?.to_owned()))
         .collect();
     found.sort_unstable();
-    if found.is_empty() { Err(FilesError::Empty(source.to_owned())) } else { Ok(found) }
+    if found.is_empty() {
+        let endings = endings().filter(|ending| ending != ".json").collect::<Vec<_>>().join(", ");
+        return Err(FilesError::Empty { folder: source.to_owned(), endings });
+    }
+    Ok(found)
 }
 
 /// Most files that end so are something else: they are only read if they are named.

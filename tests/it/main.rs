@@ -12,6 +12,7 @@ mod discovery;
 mod encoder;
 mod files;
 mod filters;
+mod formats;
 mod functions;
 mod http;
 mod injection;

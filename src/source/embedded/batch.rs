@@ -9,6 +9,8 @@ use crate::tile::{Bounds, Crs, Kind, Point, Value};
 /// Names of properties in a layer at most.
 const MAX_KEYS: usize = u16::MAX as usize;
 
+const TOO_MANY_NAMES: &str = "there are too many names of properties";
+
 /// Degrees beyond which a coordinate isn't one of a place on earth: someone's metres.
 const MAX_DEGREES: [f64; 2] = [1_000.0, 90.5];
 
@@ -34,7 +36,11 @@ impl Types {
         }
     }
 
-    fn of(value: Value<'_>) -> Self {
+    /// Of texts that are dates or timestamps.
+    pub(super) const TIMES: Self =
+        Self { bools: false, ints: false, doubles: false, texts: true, times: true };
+
+    pub(super) fn of(value: Value<'_>) -> Self {
         let none = Self::default();
         match value {
             Value::Bool(_) => Self { bools: true, ..none },
@@ -140,14 +146,17 @@ impl Batch {
         Ok(())
     }
 
-    /// Gives the feature that is being read a property. Of two of the same name the later one
-    /// stays.
-    pub(super) fn tag(&mut self, name: &str, value: Value<'_>) -> Result<(), Flaw> {
-        let key = self.keys.place(name).ok_or("there are too many names of properties")?;
-        self.tag_key(key, value)
+    /// Makes a property known before a feature has it: its place among the others, and what can't
+    /// be seen in its values, that texts are times.
+    pub(super) fn declare(&mut self, name: &str, types: Types) -> Result<u16, Flaw> {
+        let key = self.keys.place(name).ok_or(TOO_MANY_NAMES)?;
+        let known = &mut self.keys.types[usize::from(key)];
+        *known = known.and(types);
+        Ok(key)
     }
 
-    /// The same for a name whose place is known.
+    /// Gives the feature that is being read a property, by the place of its name. Of two of the same
+    /// name the later one stays.
     pub(super) fn tag_key(&mut self, key: u16, value: Value<'_>) -> Result<(), Flaw> {
         if matches!(value, Value::Double(number) if !number.is_finite()) {
             return Ok(());
@@ -236,6 +245,11 @@ fn place([x, y]: Point, crs: Crs) -> Result<Point, Flaw> {
 mod tests {
     use super::*;
 
+    fn tag(batch: &mut Batch, name: &str, value: Value<'_>) {
+        let key = batch.declare(name, Types::default()).unwrap();
+        batch.tag_key(key, value).unwrap();
+    }
+
     fn part(batch: &mut Batch, kind: Kind, points: &[Point]) {
         batch.part(kind, false, Crs::WebMercator, points.iter().copied()).unwrap();
     }
@@ -263,9 +277,9 @@ mod tests {
     fn what_is_cancelled_or_empty_leaves_nothing() {
         let mut batch = Batch::default();
         part(&mut batch, Kind::Lines, &[[4.0, 1.0], [5.0, 5.0]]);
-        batch.tag("a", Value::Int(1)).unwrap();
+        tag(&mut batch, "a", Value::Int(1));
         batch.cancel();
-        batch.tag("a", Value::Int(1)).unwrap();
+        tag(&mut batch, "a", Value::Int(1));
         batch.finish(Some(7));
         part(&mut batch, Kind::Polygons, &[]);
         batch.finish(Some(8));
@@ -276,8 +290,8 @@ mod tests {
     #[test]
     fn the_later_of_two_properties_of_a_name_stays() {
         let mut batch = Batch::default();
-        batch.tag("a", Value::Int(1)).unwrap();
-        batch.tag("a", Value::Text("x")).unwrap();
+        tag(&mut batch, "a", Value::Int(1));
+        tag(&mut batch, "a", Value::Text("x"));
         part(&mut batch, Kind::Points, &[[7.0, 1.0]]);
         batch.finish(None);
         assert_eq!(batch.tags.len(), 1);

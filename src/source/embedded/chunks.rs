@@ -13,20 +13,7 @@ use std::ops::Range;
 
 use memchr::{memchr2, memchr3};
 
-/// Bytes of features that are read together.
-const CHUNK: usize = 4 << 20;
-
-/// Features in the text of the file.
-#[derive(Debug)]
-pub(super) struct Chunk {
-    pub(super) bytes: Vec<u8>,
-    /// Where each is in `bytes`.
-    pub(super) units: Vec<Range<usize>>,
-    /// Of the first byte in the file.
-    pub(super) offset: u64,
-    /// Number of the first feature in the file, from 1.
-    pub(super) first: u64,
-}
+use super::parallel::{CHUNK, Chunk};
 
 /// What surrounds the features of a collection, as an object whose `features` is empty.
 pub(super) type Members = Vec<u8>;

@@ -1,5 +1,6 @@
 //! Features of GeoJSON (RFC 7946), straight into a batch: no tree of values in between.
 
+mod file;
 mod values;
 
 use std::borrow::Cow;
@@ -15,7 +16,7 @@ use crate::tile::{Crs, Kind, Point};
 ///
 /// # Errors
 /// Why it can't be used. The batch is as it was.
-pub(super) fn read(text: &[u8], crs: Crs, batch: &mut Batch) -> Result<(), Flaw> {
+fn read(text: &[u8], crs: Crs, batch: &mut Batch) -> Result<(), Flaw> {
     let mut json = serde_json::Deserializer::from_slice(text);
     let object = Object { batch, crs }.deserialize(&mut json).map_err(|error| error.to_string());
     let kind = object.and_then(|object| match object.kind.as_deref() {
@@ -38,7 +39,7 @@ pub(super) fn read(text: &[u8], crs: Crs, batch: &mut Batch) -> Result<(), Flaw>
 
 /// What `crs` names in the members of a collection: GeoJSON of before RFC 7946 could have another
 /// reference system. `Err` with the name of one that can't be read.
-pub(super) fn system(members: &serde_json::Value) -> Result<Option<Crs>, String> {
+fn system(members: &serde_json::Value) -> Result<Option<Crs>, String> {
     let crs = &members["crs"];
     if crs.is_null() {
         return Ok(None);

@@ -1,28 +1,18 @@
-//! From a file to its layers in memory.
+//! From a file to its layers in memory: which reader takes it, and what becomes of its mistakes.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::sync::Arc;
 
 use bytesize::ByteSize;
 use thiserror::Error;
-use xxhash_rust::xxh3::Xxh3;
 
-use super::batch::{Batch, Flaw};
-use super::chunks::{Broken, Chunk, Splitter};
-use super::geojson;
+use super::bytes::Hashed;
 use super::store::Store;
-use crate::tile::Crs;
-
-/// Bytes that are read at a time.
-const BLOCK: usize = 1 << 20;
 
 /// Features that can't be read whose reasons are kept.
-const TOLD: usize = 5;
+pub(super) const TOLD: usize = 5;
 
 /// How files are read.
 #[derive(Clone, Copy)]
@@ -69,6 +59,8 @@ pub struct Loaded {
     pub skipped: u64,
     /// Why, of the first few: with the file, the place and the feature's number.
     pub flaws: Vec<String>,
+    /// Layers that can't be served while others of the file can: with the file, and why.
+    pub left_out: Vec<String>,
 }
 
 /// Why a file can't be served. The text names the file and says what to do.
@@ -82,11 +74,13 @@ pub enum LoadError {
     NoneGood { file: String, flaw: String },
     #[error("{skipped} features can't be read; the first: {flaw}")]
     Strict { skipped: u64, flaw: String },
+    #[error("{0}")]
+    LeftOut(String),
     #[error(
         "{file} is in {system}, and files can be in WGS 84 (EPSG:4326) and Web Mercator (EPSG:3857): \
-         convert it with\n    ogr2ogr -t_srs EPSG:4326 {converted} {file}"
+         convert it with\n    ogr2ogr {from}-t_srs EPSG:4326 {converted} {file}"
     )]
-    System { file: String, system: String, converted: String },
+    System { file: String, system: String, from: &'static str, converted: String },
     #[error(
         "{file} takes more than files.memory_limit, {limit}: raise that, or load the file into PostGIS \
          and serve it from there:\n    ogr2ogr -f PostgreSQL \"PG:host=… dbname=…\" {file} \
@@ -97,22 +91,49 @@ pub enum LoadError {
     Unknown { file: String, expected: String },
 }
 
-/// Endings of files that can be read, without their dots.
-const GEOJSON: [&str; 6] = ["geojson", "geojsonl", "geojsons", "ndjson", "jsonl", "json"];
+/// What a file's name ends in, without the dot, and what that means.
+const ENDINGS: [(&str, Format); 10] = [
+    ("geojson", Format::GeoJson),
+    ("geojsonl", Format::GeoJson),
+    ("geojsons", Format::GeoJson),
+    ("ndjson", Format::GeoJson),
+    ("jsonl", Format::GeoJson),
+    ("json", Format::GeoJson),
+    ("fgb", Format::FlatGeobuf),
+    ("gpkg", Format::GeoPackage),
+    ("parquet", Format::GeoParquet),
+    ("geoparquet", Format::GeoParquet),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    GeoJson,
+    FlatGeobuf,
+    GeoPackage,
+    GeoParquet,
+}
+
+impl Format {
+    fn is_built_in(self) -> bool {
+        self != Self::GeoParquet || cfg!(feature = "geoparquet")
+    }
+}
 
 /// Whether a file's name ends as those do that can be read.
 pub fn is_readable(path: &Path) -> bool {
-    format(path).is_some()
+    format(path).is_some_and(Format::is_built_in)
 }
 
-#[derive(Clone, Copy)]
-enum Format {
-    GeoJson,
+/// The endings of files that can be read, with their dots.
+pub fn endings() -> impl Iterator<Item = String> {
+    let built_in = ENDINGS.iter().filter(|(_, format)| format.is_built_in());
+    built_in.map(|(ending, _)| format!(".{ending}"))
 }
 
 fn format(path: &Path) -> Option<Format> {
-    let ending = path.extension()?.to_str()?.to_ascii_lowercase();
-    GEOJSON.contains(&ending.as_str()).then_some(Format::GeoJson)
+    let ending = path.extension()?.to_str()?;
+    let found = ENDINGS.iter().find(|(known, _)| known.eq_ignore_ascii_case(ending));
+    found.map(|(_, format)| *format)
 }
 
 /// Reads a file.
@@ -123,27 +144,42 @@ pub fn load(path: &Path, options: LoadOptions<'_>) -> Result<Loaded, LoadError> 
     let file = Subject { path: path.to_owned(), options };
     let loaded = match format(path) {
         Some(Format::GeoJson) => file.geojson(),
-        None => Err(LoadError::Unknown {
-            file: file.name(),
-            expected: format!("expected a name that ends in .{}", GEOJSON.join(", .")),
-        }),
+        Some(Format::FlatGeobuf) => file.flatgeobuf(),
+        Some(Format::GeoPackage) => file.geopackage(),
+        Some(Format::GeoParquet) => file.geoparquet(),
+        None => Err(file.unknown()),
     }?;
     file.judge(loaded)
 }
 
 /// A file while it is read.
 pub(super) struct Subject<'a> {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     pub(super) options: LoadOptions<'a>,
 }
 
-impl Subject<'_> {
-    fn name(&self) -> String {
+impl<'a> Subject<'a> {
+    pub(super) fn name(&self) -> String {
         self.path.display().to_string()
+    }
+
+    /// Opens the file for being read from its first byte to its last.
+    pub(super) fn open(&self) -> Result<Hashed<'a>, LoadError> {
+        let file = File::open(&self.path).map_err(|cause| self.io(cause))?;
+        Ok(Hashed::new(file, self.options.progress))
+    }
+
+    pub(super) fn io(&self, cause: io::Error) -> LoadError {
+        LoadError::Io { file: self.name(), cause }
     }
 
     pub(super) fn broken(&self, reason: impl Into<String>) -> LoadError {
         LoadError::Broken { file: self.name(), reason: reason.into() }
+    }
+
+    /// It is too large if it takes so many bytes.
+    pub(super) fn check_memory(&self, bytes: u64) -> Result<(), LoadError> {
+        if bytes > self.options.memory_limit.as_u64() { Err(self.too_large()) } else { Ok(()) }
     }
 
     pub(super) fn too_large(&self) -> LoadError {
@@ -155,155 +191,49 @@ impl Subject<'_> {
         }
     }
 
+    /// It is in a reference system that needs to be converted.
     pub(super) fn other_system(&self, system: String) -> LoadError {
-        let ending = self.path.extension().unwrap_or_default();
-        let converted = self.path.with_extension(format!("4326.{}", ending.display()));
-        LoadError::System { file: self.name(), system, converted: converted.display().to_string() }
+        self.system_error(system, "")
     }
 
-    fn io(&self, cause: io::Error) -> LoadError {
-        LoadError::Io { file: self.name(), cause }
+    /// The same for one that nobody can convert without saying what it is.
+    pub(super) fn undefined_system(&self, system: String) -> LoadError {
+        self.system_error(system, "-s_srs EPSG:… ")
+    }
+
+    fn system_error(&self, system: String, from: &'static str) -> LoadError {
+        let ending = self.path.extension().unwrap_or_default();
+        let converted = self.path.with_extension(format!("4326.{}", ending.display()));
+        LoadError::System {
+            file: self.name(),
+            system,
+            from,
+            converted: converted.display().to_string(),
+        }
+    }
+
+    fn unknown(&self) -> LoadError {
+        let endings = endings().collect::<Vec<_>>().join(", ");
+        let (file, other) = (self.name(), self.path.with_extension("gpkg"));
+        let expected = format!(
+            "expected a name that ends in {endings}; convert others with\n    \
+             ogr2ogr -f GPKG {} {file}",
+            other.display()
+        );
+        LoadError::Unknown { file, expected }
     }
 
     /// What is left out is an error if that is all, or if nothing may be.
     fn judge(&self, loaded: Loaded) -> Result<Loaded, LoadError> {
-        let Some(flaw) = loaded.flaws.first().cloned() else { return Ok(loaded) };
-        if loaded.layers.iter().all(|layer| layer.store.is_empty()) {
-            return Err(LoadError::NoneGood { file: self.name(), flaw });
-        }
-        match self.options.strict {
-            true => Err(LoadError::Strict { skipped: loaded.skipped, flaw }),
-            false => Ok(loaded),
-        }
-    }
-
-    /// One thread reads the file and takes it apart, others read its features.
-    fn geojson(&self) -> Result<Loaded, LoadError> {
-        let mut file = File::open(&self.path).map_err(|cause| self.io(cause))?;
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        let (sender, receiver) = sync_channel(2 * threads);
-        let (receiver, used) = (Mutex::new(receiver), AtomicU64::new(0));
-        let (digest, batches) = thread::scope(|scope| {
-            let read = || self.features(&receiver, &used);
-            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(read)).collect();
-            // The sender goes with the call, and then the workers end.
-            let digest = self.split(&mut file, sender, &used);
-            let found = workers.into_iter().map(|worker| worker.join());
-            let found: Result<Vec<_>, _> = found.collect();
-            // A worker that panics has a defect that no file should hide.
-            let found = found.map_err(|_| self.broken("reading it was aborted by a defect"));
-            (digest, found)
-        });
-        let (digest, mut batches) = (digest?, batches?.into_iter().flatten().collect::<Vec<_>>());
-        // In the order of the file, so that nothing depends on which thread was first.
-        batches.sort_by_key(|read| read.first);
-        let skipped = batches.iter().map(|read| read.skipped).sum();
-        let flaws = batches.iter_mut().flat_map(|read| std::mem::take(&mut read.flaws));
-        let flaws = flaws.take(TOLD).map(|flaw| format!("{}: {flaw}", self.name())).collect();
-        let batches = batches.into_iter().map(|read| read.batch).collect();
-        let store = Store::new(batches).map_err(|_| self.too_large())?;
-        let layers = vec![Contained { name: None, store: Arc::new(store) }];
-        Ok(Loaded { layers, digest, skipped, flaws })
-    }
-
-    /// Sends the file's features in chunks. Returns the digest of the file.
-    fn split(
-        &self,
-        file: &mut File,
-        chunks: SyncSender<(Chunk, Crs)>,
-        used: &AtomicU64,
-    ) -> Result<u128, LoadError> {
-        let (mut splitter, mut digest) = (Splitter::default(), Xxh3::new());
-        let mut block = vec![0; BLOCK];
-        let mut crs = None;
-        loop {
-            let length = file.read(&mut block).map_err(|cause| self.io(cause))?;
-            let bytes = &block[..length];
-            digest.update(bytes);
-            self.options.progress.advance(length as u64);
-            splitter.push(bytes).map_err(|broken| self.at(&broken))?;
-            for (offset, members) in std::mem::take(&mut splitter.members) {
-                self.system(offset, &members, &mut crs)?;
+        let (flaw, left_out) = (loaded.flaws.first(), loaded.left_out.first());
+        let is_empty = loaded.layers.iter().all(|layer| layer.store.is_empty());
+        match (flaw.cloned(), left_out.cloned()) {
+            (Some(flaw), _) if is_empty => Err(LoadError::NoneGood { file: self.name(), flaw }),
+            (Some(flaw), _) if self.options.strict => {
+                Err(LoadError::Strict { skipped: loaded.skipped, flaw })
             }
-            let limit = self.options.memory_limit.as_u64();
-            if used.load(Ordering::Relaxed).max(splitter.held() as u64) > limit {
-                return Err(self.too_large());
-            }
-            if let Some(chunk) = splitter.chunk(length == 0) {
-                // What comes first decides, and a collection says it at its beginning.
-                let crs = *crs.get_or_insert(Crs::Wgs84);
-                if chunks.send((chunk, crs)).is_err() {
-                    break;
-                }
-            }
-            if length == 0 {
-                break;
-            }
+            (_, Some(reason)) if self.options.strict => Err(LoadError::LeftOut(reason)),
+            _ => Ok(loaded),
         }
-        splitter.end().map_err(|broken| self.at(&broken))?;
-        if splitter.is_unused() {
-            return Err(self.broken("it holds no GeoJSON"));
-        }
-        Ok(digest.digest128())
-    }
-
-    /// Takes note of the reference system that a collection names.
-    fn system(&self, offset: u64, members: &[u8], crs: &mut Option<Crs>) -> Result<(), LoadError> {
-        let members: serde_json::Value = serde_json::from_slice(members).map_err(|error| {
-            self.broken(format!("byte {offset}: what surrounds its features is no JSON: {error}"))
-        })?;
-        match geojson::system(&members) {
-            Ok(None) => Ok(()),
-            Ok(Some(named)) if crs.is_none_or(|known| known == named) => {
-                *crs = Some(named);
-                Ok(())
-            }
-            Ok(Some(_)) => {
-                Err(self.other_system("a system that is named behind its features".into()))
-            }
-            Err(system) => Err(self.other_system(system)),
-        }
-    }
-
-    fn at(&self, Broken { offset, reason }: &Broken) -> LoadError {
-        self.broken(format!("byte {offset}: {reason}"))
-    }
-
-    /// Reads the features of chunks until there are no more.
-    fn features(&self, chunks: &Mutex<Receiver<(Chunk, Crs)>>, used: &AtomicU64) -> Vec<ReadChunk> {
-        let mut all = Vec::new();
-        let next = || chunks.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        while let Ok((chunk, crs)) = next() {
-            let read = ReadChunk::new(&chunk, crs);
-            used.fetch_add(read.batch.bytes() as u64, Ordering::Relaxed);
-            all.push(read);
-        }
-        all
-    }
-}
-
-/// The features of a chunk.
-struct ReadChunk {
-    first: u64,
-    batch: Batch,
-    skipped: u64,
-    flaws: Vec<Flaw>,
-}
-
-impl ReadChunk {
-    fn new(chunk: &Chunk, crs: Crs) -> Self {
-        let mut batch = Batch::default();
-        let (mut skipped, mut flaws) = (0, Vec::new());
-        for (number, unit) in (chunk.first..).zip(&chunk.units) {
-            if let Err(flaw) = geojson::read(&chunk.bytes[unit.clone()], crs, &mut batch) {
-                skipped += 1;
-                if flaws.len() < TOLD {
-                    let byte = chunk.offset + unit.start as u64;
-                    flaws.push(format!("byte {byte}, feature {number}: {flaw}"));
-                }
-            }
-        }
-        batch.seal();
-        Self { first: chunk.first, batch, skipped, flaws }
     }
 }

@@ -5,21 +5,29 @@
 //! settings; its features go through the same sink as a database's rows.
 
 mod batch;
+mod bytes;
 mod chunks;
 mod feature;
 mod fetch;
+mod flatgeobuf;
 mod geojson;
+mod geopackage;
+mod geoparquet;
 mod importance;
 mod layer;
 mod load;
 mod mismatch;
+mod parallel;
 mod rank;
 mod settings;
 mod store;
+mod systems;
 #[cfg(test)]
 mod tests;
+mod times;
 mod tree;
 mod values;
+mod wkb;
 
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
@@ -30,7 +38,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
 pub use layer::EmbeddedLayer;
-pub use load::{Contained, LoadError, LoadOptions, Loaded, Progress, is_readable, load};
+pub use load::{Contained, LoadError, LoadOptions, Loaded, Progress, endings, is_readable, load};
 pub use mismatch::Mismatch;
 pub use settings::Settings;
 pub use store::Store;

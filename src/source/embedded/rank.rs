@@ -65,14 +65,15 @@ fn append_double(value: f64, rank: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::batch::Batch;
+    use super::super::batch::{Batch, Types};
     use super::*;
     use crate::tile::{Crs, Kind};
 
     fn store(values: &[Option<Value<'_>>]) -> Store {
         let mut batch = Batch::default();
+        let key = batch.declare("a", Types::default()).unwrap();
         for (place, value) in values.iter().enumerate() {
-            value.iter().for_each(|value| batch.tag("a", *value).unwrap());
+            value.iter().for_each(|value| batch.tag_key(key, *value).unwrap());
             batch.part(Kind::Points, false, Crs::Wgs84, [[1.0, 1.0]].into_iter()).unwrap();
             batch.finish(Some(place as u64));
         }

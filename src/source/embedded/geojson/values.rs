@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use crate::source::embedded::batch::Batch;
+use crate::source::embedded::batch::{Batch, Types};
 use crate::tile::Value;
 
 /// A text, borrowed unless it has escapes.
@@ -102,9 +102,7 @@ impl<'de> Visitor<'de> for Properties<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let batch = self.batch;
         while let Some(name) = map.next_key_seed(Text)? {
-            let key = batch.keys.place(&name);
-            let key =
-                key.ok_or_else(|| A::Error::custom("there are too many names of properties"))?;
+            let key = batch.declare(&name, Types::default()).map_err(A::Error::custom)?;
             map.next_value_seed(Property { batch: &mut *batch, key })?;
         }
         Ok(())

@@ -1,0 +1,134 @@
+//! Features read by all cores: one thread takes a file apart, others read its features.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use super::batch::{Batch, Flaw};
+use super::load::{Contained, LoadError, Loaded, Subject, TOLD};
+use super::store::Store;
+
+/// Bytes of features that are read together.
+pub(super) const CHUNK: usize = 4 << 20;
+
+/// Features in the bytes of the file.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    pub(super) bytes: Vec<u8>,
+    /// Where each is in `bytes`.
+    pub(super) units: Vec<Range<usize>>,
+    /// Of the first byte in the file.
+    pub(super) offset: u64,
+    /// Number of the first feature in the file, from 1.
+    pub(super) first: u64,
+}
+
+/// Where chunks are sent. What goes with each, `C`, is the same for all its features.
+pub(super) struct Outlet<'u, C> {
+    chunks: SyncSender<(Chunk, C)>,
+    used: &'u AtomicU64,
+}
+
+impl<C> Outlet<'_, C> {
+    /// False if nobody reads them any more.
+    pub(super) fn send(&self, chunk: Chunk, with: C) -> bool {
+        self.chunks.send((chunk, with)).is_ok()
+    }
+
+    /// About how many bytes the features take that have been read.
+    pub(super) fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+}
+
+/// How the features of a file become those of a batch.
+pub(super) trait ReadFeature<C>: Sync {
+    /// A batch that has nothing yet.
+    fn batch(&self) -> Batch {
+        Batch::default()
+    }
+
+    /// Reads a feature's bytes into the batch.
+    ///
+    /// # Errors
+    /// Why it can't be used. The batch is as it was.
+    fn read(&self, bytes: &[u8], with: &C, batch: &mut Batch) -> Result<(), Flaw>;
+}
+
+impl Subject<'_> {
+    /// Reads the only layer of the file: `split` sends its features and returns the digest.
+    pub(super) fn in_parallel<C: Send>(
+        &self,
+        reader: &impl ReadFeature<C>,
+        split: impl FnOnce(Outlet<'_, C>) -> Result<u128, LoadError>,
+    ) -> Result<Loaded, LoadError> {
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let (chunks, receiver) = sync_channel(2 * threads);
+        let (receiver, used) = (Mutex::new(receiver), AtomicU64::new(0));
+        let (digest, batches) = thread::scope(|scope| {
+            let read = || features(reader, &receiver, &used);
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(read)).collect();
+            // The outlet goes with the call, and then the workers end.
+            let digest = split(Outlet { chunks, used: &used });
+            let found = workers.into_iter().map(|worker| worker.join());
+            let found: Result<Vec<_>, _> = found.collect();
+            // A worker that panics has a defect that no file should hide.
+            let found = found.map_err(|_| self.broken("reading it was aborted by a defect"));
+            (digest, found)
+        });
+        let (digest, mut batches) = (digest?, batches?.into_iter().flatten().collect::<Vec<_>>());
+        // In the order of the file, so that nothing depends on which thread was first.
+        batches.sort_by_key(|read| read.first);
+        let skipped = batches.iter().map(|read| read.skipped).sum();
+        let flaws = batches.iter_mut().flat_map(|read| std::mem::take(&mut read.flaws));
+        let flaws = flaws.take(TOLD).map(|flaw| format!("{}: {flaw}", self.name())).collect();
+        let batches = batches.into_iter().map(|read| read.batch).collect();
+        let store = Store::new(batches).map_err(|_| self.too_large())?;
+        let layers = vec![Contained { name: None, store: Arc::new(store) }];
+        Ok(Loaded { layers, digest, skipped, flaws, left_out: Vec::new() })
+    }
+}
+
+/// Reads the features of chunks until there are no more.
+fn features<C>(
+    reader: &impl ReadFeature<C>,
+    chunks: &Mutex<Receiver<(Chunk, C)>>,
+    used: &AtomicU64,
+) -> Vec<ReadChunk> {
+    let mut all = Vec::new();
+    let next = || chunks.lock().unwrap_or_else(PoisonError::into_inner).recv();
+    while let Ok((chunk, with)) = next() {
+        let read = ReadChunk::new(reader, &chunk, &with);
+        used.fetch_add(read.batch.bytes() as u64, Ordering::Relaxed);
+        all.push(read);
+    }
+    all
+}
+
+/// The features of a chunk.
+struct ReadChunk {
+    first: u64,
+    batch: Batch,
+    skipped: u64,
+    flaws: Vec<Flaw>,
+}
+
+impl ReadChunk {
+    fn new<C>(reader: &impl ReadFeature<C>, chunk: &Chunk, with: &C) -> Self {
+        let mut batch = reader.batch();
+        let (mut skipped, mut flaws) = (0, Vec::new());
+        for (number, unit) in (chunk.first..).zip(&chunk.units) {
+            if let Err(flaw) = reader.read(&chunk.bytes[unit.clone()], with, &mut batch) {
+                skipped += 1;
+                if flaws.len() < TOLD {
+                    let byte = chunk.offset + unit.start as u64;
+                    flaws.push(format!("byte {byte}, feature {number}: {flaw}"));
+                }
+            }
+        }
+        batch.seal();
+        Self { first: chunk.first, batch, skipped, flaws }
+    }
+}
