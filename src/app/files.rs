@@ -1,12 +1,13 @@
 //! The configured files: read at the start, and again when they change.
 
+use std::collections::HashMap;
 use std::fs::Metadata;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytesize::ByteSize;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use thiserror::Error;
 use tracing::{info, warn};
 
@@ -40,7 +41,18 @@ pub enum FilesError {
 pub struct Files {
     source: NamedSource,
     memory_limit: ByteSize,
-    entries: Vec<Entry>,
+    /// Where more files may turn up.
+    publish: Vec<String>,
+    entries: RwLock<Vec<Arc<Entry>>>,
+    /// Files that aren't among the entries, as they were at the last look.
+    new: Mutex<HashMap<String, Newcomer>>,
+}
+
+/// A file that turned up.
+struct Newcomer {
+    seen: Stamp,
+    /// It was read, and can't be used.
+    refused: bool,
 }
 
 struct Entry {
@@ -104,7 +116,7 @@ impl Files {
             let (read, started) = (Stamp::of(&path), Instant::now());
             let loaded = embedded::load(Path::new(&path), options)?;
             let state = Mutex::new(State { loaded, seen: read.clone(), read });
-            Ok((Entry { path, publish, state }, started.elapsed()))
+            Ok((Arc::new(Entry { path, publish, state }), started.elapsed()))
         });
         let entries = entries.collect::<Result<Vec<_>, FilesError>>();
         progress.finish();
@@ -112,47 +124,77 @@ impl Files {
             report(&entry.path, &entry.state.lock().loaded, took);
             entry
         });
-        let entries = entries.collect();
+        let entries = RwLock::new(entries.collect());
         let source = Arc::new(EmbeddedSource::default());
         let source = NamedSource { name: embedded::NAME.into(), source };
-        Ok(Self { source, memory_limit, entries })
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        let (publish, new) = (settings.files.publish.clone(), Mutex::default());
+        Ok(Self { source, memory_limit, publish, entries, new })
     }
 
     /// What they hold now.
     pub fn current(&self) -> Vec<File> {
-        let file = |entry: &Entry| File {
+        let file = |entry: &Arc<Entry>| File {
             source: self.source.clone(),
             path: entry.path.clone(),
             publish: entry.publish,
             loaded: entry.state.lock().loaded.clone(),
         };
-        self.entries.iter().map(file).collect()
+        self.entries.read().iter().map(file).collect()
     }
 
-    /// Keeps looking at the files, and calls `publish` when one was read anew. One that can't be
-    /// used leaves the old one in its place.
+    /// Keeps looking at the files and for more of them, and calls `publish` when one was read. One
+    /// that can't be used leaves the old one in its place.
     pub async fn watch(self: Arc<Self>, publish: impl Fn()) {
-        while !self.is_empty() {
+        while !self.publish.is_empty() || !self.entries.read().is_empty() {
             tokio::time::sleep(WATCH_INTERVAL).await;
             let files = self.clone();
             // Disks are slow, and files are large.
-            let changed = tokio::task::spawn_blocking(move || files.read_changed()).await;
+            let changed = tokio::task::spawn_blocking(move || files.look()).await;
             if changed.unwrap_or_default() {
                 publish();
             }
         }
     }
 
-    /// Whether any file was read anew.
-    fn read_changed(&self) -> bool {
+    /// Whether any file was read, anew or for the first time.
+    fn look(&self) -> bool {
         let options = LoadOptions { strict: false, memory_limit: self.memory_limit, progress: &() };
-        let changed = self.entries.iter().filter(|entry| entry.is_changed());
+        let entries = self.entries.read().clone();
+        let changed = entries.iter().filter(|entry| entry.is_changed());
         let read: Vec<bool> = changed.map(|entry| entry.read_again(options)).collect();
-        read.contains(&true)
+        let found = self.publish.iter().flat_map(|source| expanded(source).unwrap_or_default());
+        let new = found.filter(|path| entries.iter().all(|entry| entry.path != *path));
+        let added: Vec<bool> = new.map(|path| self.add(path, options)).collect();
+        read.contains(&true) || added.contains(&true)
+    }
+
+    /// Reads a file that turned up, once nobody writes it any more. Returns whether it is served.
+    fn add(&self, path: String, options: LoadOptions<'_>) -> bool {
+        let Some(seen) = Stamp::of(&path) else { return false };
+        let mut new = self.new.lock();
+        let before = new.insert(path.clone(), Newcomer { seen: seen.clone(), refused: false });
+        let is_known = before.filter(|before| before.seen == seen);
+        let Some(Newcomer { refused, .. }) = is_known else { return false };
+        if refused {
+            new.insert(path, Newcomer { seen, refused });
+            return false;
+        }
+        let started = Instant::now();
+        match embedded::load(Path::new(&path), options) {
+            Ok(loaded) => {
+                report(&path, &loaded, started.elapsed());
+                new.remove(&path);
+                let (read, seen) = (Some(seen.clone()), Some(seen));
+                let state = Mutex::new(State { loaded, read, seen });
+                self.entries.write().push(Arc::new(Entry { path, publish: true, state }));
+                true
+            }
+            Err(error) => {
+                warn!(file = path, error = error.to_string(), "a new file can't be used");
+                new.insert(path, Newcomer { seen, refused: true });
+                false
+            }
+        }
     }
 }
 

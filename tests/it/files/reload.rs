@@ -57,6 +57,24 @@ fn a_broken_new_version_is_reported_and_the_old_one_keeps_serving() {
 }
 
 #[test]
+fn a_file_that_turns_up_in_a_published_folder_is_served() {
+    let folder = Folder::new();
+    folder.write("x.geojson", collection(&[feature(1, "old", 1.0, 2.0)]));
+    let server = serve(&[folder.text()]);
+    assert_eq!(server.get("/y/0/0/0").status, 404);
+    folder.write("broken.geojson", "[");
+    folder.write("y.geojson", collection(&[feature(1, "new", 1.0, 2.0)]));
+    eventually("the new file is a layer", || server.get("/y/0/0/0").status == 200);
+    assert_eq!(names(&server, "x"), ["Text(\"old\")"]);
+    eventually("the log tells of the broken one", || {
+        server.log().contains("a new file can't be used")
+    });
+    folder.write("broken.geojson", collection(&[feature(1, "mended", 1.0, 2.0)]));
+    eventually("the mended one is a layer", || server.get("/broken/0/0/0").status == 200);
+    assert_eq!(server.log().matches("a new file can't be used").count(), 1, "{}", server.log());
+}
+
+#[test]
 fn a_file_that_is_written_bit_by_bit_is_read_once_it_is_whole() {
     use std::io::Write;
     let folder = Folder::new();
