@@ -37,12 +37,48 @@ impl Read for Hashed<'_> {
     }
 }
 
-impl Subject<'_> {
-    /// The digest of all bytes, for files that are not read from front to back.
-    pub(super) fn digest(&self) -> Result<u128, LoadError> {
+/// Progress in a file that is not read from front to back: by what its features take, and what is
+/// left of the file at the end.
+pub(super) struct Steps<'a> {
+    progress: &'a dyn Progress,
+    left: u64,
+    /// What hasn't been told yet: there are many features in a file.
+    untold: u64,
+}
+
+impl Steps<'_> {
+    pub(super) fn advance(&mut self, bytes: u64) {
+        self.untold = self.untold.saturating_add(bytes).min(self.left);
+        if self.untold >= BLOCK as u64 {
+            self.tell();
+        }
+    }
+
+    /// The file is read.
+    pub(super) fn finish(mut self) {
+        self.untold = self.left;
+        self.tell();
+    }
+
+    fn tell(&mut self) {
+        self.progress.advance(self.untold);
+        self.left -= std::mem::take(&mut self.untold);
+    }
+}
+
+impl<'a> Subject<'a> {
+    /// The digest of all bytes, for files that are not read from front to back, and how to tell of
+    /// their progress.
+    pub(super) fn digest(&self) -> Result<(u128, Steps<'a>), LoadError> {
         let mut file = self.open()?;
-        let mut block = vec![0; BLOCK];
-        while file.read(&mut block).map_err(|cause| self.io(cause))? > 0 {}
-        Ok(file.digest())
+        file.progress = &();
+        let (mut block, mut left) = (vec![0; BLOCK], 0);
+        loop {
+            match file.read(&mut block).map_err(|cause| self.io(cause))? {
+                0 => break,
+                length => left += length as u64,
+            }
+        }
+        Ok((file.digest(), Steps { progress: self.options.progress, left, untold: 0 }))
     }
 }

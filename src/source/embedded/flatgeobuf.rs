@@ -41,7 +41,7 @@ struct Layer {
 impl ReadFeature<()> for Layer {
     fn batch(&self) -> Batch {
         let mut batch = Batch::default();
-        for column in &self.columns {
+        for column in self.columns.iter().filter(|column| column.is_property()) {
             // There is room for those that the header has: it has been tried.
             let _ = batch.declare(&column.name, column.types());
         }

@@ -11,6 +11,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use self::database::Database;
 use self::table::Table;
+use super::bytes::Steps;
 use super::load::{Contained, LoadError, Loaded, Subject, TOLD};
 use super::parallel::CHUNK;
 use super::store::Store;
@@ -34,23 +35,24 @@ struct System {
 }
 
 /// What has been read of the file so far.
-#[derive(Default)]
-struct Progress {
+struct Reading<'a> {
+    steps: Steps<'a>,
     used: u64,
     skipped: u64,
     flaws: Vec<String>,
 }
 
-impl Subject<'_> {
+impl<'a> Subject<'a> {
     pub(super) fn geopackage(&self) -> Result<Loaded, LoadError> {
-        let digest = self.database_digest()?;
+        let (digest, steps) = self.database_digest()?;
         let database = Database::open(self)?;
         let descriptions = database.descriptions(self)?;
-        let (mut progress, mut layers, mut left_out) = (Progress::default(), vec![], vec![]);
+        let mut reading = Reading { steps, used: 0, skipped: 0, flaws: Vec::new() };
+        let (mut layers, mut left_out) = (Vec::new(), Vec::new());
         for description in descriptions {
             match self.table(&database, &description) {
                 Ok(table) => {
-                    let store = self.store(&database, &table, &mut progress)?;
+                    let store = self.store(&database, &table, &mut reading)?;
                     layers.push(Contained { name: Some(table.name), store: Arc::new(store) });
                 }
                 Err(error) => left_out.push(error),
@@ -61,20 +63,17 @@ impl Subject<'_> {
             return Err(left_out.into_iter().next().unwrap_or_else(nothing));
         }
         let left_out = left_out.iter().map(ToString::to_string).collect();
-        Ok(Loaded { layers, digest, skipped: progress.skipped, flaws: progress.flaws, left_out })
+        let Reading { steps, skipped, flaws, .. } = reading;
+        steps.finish();
+        Ok(Loaded { layers, digest, skipped, flaws, left_out })
     }
 
     /// Of the file, with what has been written beside it and not yet into it.
-    fn database_digest(&self) -> Result<u128, LoadError> {
-        let digest = self.digest()?;
-        match database::log(&self.path) {
-            None => Ok(digest),
-            Some(log) => {
-                let options = super::LoadOptions { progress: &(), ..self.options };
-                let log = Subject { path: log, options }.digest()?;
-                Ok(xxh3_128([digest, log].map(u128::to_le_bytes).as_flattened()))
-            }
-        }
+    fn database_digest(&self) -> Result<(u128, Steps<'a>), LoadError> {
+        let (digest, steps) = self.digest()?;
+        let Some(log) = database::log(&self.path) else { return Ok((digest, steps)) };
+        let (log, _) = Subject { path: log, options: self.options }.digest()?;
+        Ok((xxh3_128([digest, log].map(u128::to_le_bytes).as_flattened()), steps))
     }
 
     /// How a layer is read.
@@ -101,7 +100,7 @@ impl Subject<'_> {
         &self,
         database: &Database,
         table: &Table,
-        progress: &mut Progress,
+        reading: &mut Reading<'_>,
     ) -> Result<Store, LoadError> {
         let (mut batches, mut shape, mut number) = (Vec::new(), Shape::default(), 0_u64);
         let mut batch = table.batch();
@@ -119,13 +118,14 @@ impl Subject<'_> {
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next().map_err(|error| sqlite(error, number))? {
             number += 1;
+            reading.steps.advance(Table::size(row));
             let known = batch.features.len();
             if let Err(flaw) = table.read(row, &mut shape, &mut batch) {
-                progress.skipped += 1;
-                if progress.flaws.len() < TOLD {
+                reading.skipped += 1;
+                if reading.flaws.len() < TOLD {
                     let (file, name) = (self.name(), &table.name);
                     let row = table.named(row, number);
-                    progress.flaws.push(format!("{file}: layer {name:?}, {row}: {flaw}"));
+                    reading.flaws.push(format!("{file}: layer {name:?}, {row}: {flaw}"));
                 }
             }
             if batch.features.len() > known {
@@ -133,14 +133,14 @@ impl Subject<'_> {
             }
             let bytes = batch.bytes();
             if bytes > CHUNK {
-                progress.used += bytes as u64;
-                self.check_memory(progress.used)?;
+                reading.used += bytes as u64;
+                self.check_memory(reading.used)?;
                 batch.seal();
                 batches.push(std::mem::replace(&mut batch, table.batch()));
             }
         }
-        progress.used += batch.bytes() as u64;
-        self.check_memory(progress.used)?;
+        reading.used += batch.bytes() as u64;
+        self.check_memory(reading.used)?;
         batch.seal();
         batches.push(batch);
         Store::new(batches).map_err(|_| self.too_large())

@@ -16,7 +16,7 @@ use tesela::source::postgis::TableSettings;
 
 use super::hostile::{mangle, read};
 use super::samples::{Feature, Geometry, features, geojson};
-use super::{Folder, refused, serve, tiles, unmixed};
+use super::{Folder, refused, serve, tells_all_bytes, tiles, unmixed};
 use crate::support::tile::Property;
 
 const GEO: &str = r#"{"version": "1.1.0", "primary_column": "geometry",
@@ -181,6 +181,7 @@ fn what_is_no_geoparquet_in_degrees_or_metres_is_refused() {
     for known in ["null", r#"{"id": {"authority": "OGC", "code": "CRS84"}}"#] {
         let path = folder.path("known.parquet");
         sample(&path, &features, Some(&crs(known)), Compression::SNAPPY);
+        tells_all_bytes(&path);
         assert_eq!(features_of(&read(&path).unwrap()), 53 - 7);
     }
     let text = refused(&[&folder.write("text.parquet", b"hello")]);

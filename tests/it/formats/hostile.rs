@@ -263,6 +263,27 @@ fn tables_that_are_used_many_times_are_no_bomb() {
     assert!(loaded.flaws[0].contains("it is broken"), "{}", loaded.flaws[0]);
 }
 
+/// One line of a thousand points as each of two thousand members.
+#[test]
+fn geometries_that_are_used_many_times_take_no_more_memory_than_the_file() {
+    let folder = Folder::new();
+    let file = with(|buffers| {
+        let xy = buffers.create_vector(&[1.0; 2_000]);
+        let type_ = GeometryType::LineString;
+        let args = GeometryArgs { type_, xy: Some(xy), ..GeometryArgs::default() };
+        let line = flatgeobuf::Geometry::create(buffers, &args).value();
+        let parts = buffers.create_vector(&[flatbuffers::WIPOffset::new(line); 2_000]);
+        let type_ = GeometryType::GeometryCollection;
+        let args = GeometryArgs { type_, parts: Some(parts), ..GeometryArgs::default() };
+        let all = flatgeobuf::Geometry::create(buffers, &args).value();
+        let geometry = Some(flatbuffers::WIPOffset::new(all));
+        FeatureArgs { geometry, ..FeatureArgs::default() }
+    });
+    let loaded = read(&folder.write("bomb.fgb", &file)).unwrap();
+    assert_eq!((features_of(&loaded), loaded.skipped), (5, 1));
+    assert!(loaded.flaws[0].contains("it is broken"), "{}", loaded.flaws[0]);
+}
+
 #[test]
 fn strict_makes_one_bad_feature_fatal() {
     let folder = Folder::new();

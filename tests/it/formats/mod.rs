@@ -6,16 +6,18 @@ mod geoparquet;
 mod hostile;
 mod samples;
 
+use std::io::Read;
 use std::path::PathBuf;
-use std::process::Output;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use flatgeobuf::FgbCrs;
 use tesela::query::Kind;
-use tesela::source::embedded::{EmbeddedLayer, LoadOptions, load};
+use tesela::source::embedded::{EmbeddedLayer, LoadOptions, Progress, load};
 use tesela::source::postgis::TableSettings;
 
-use crate::support::server::{Server, run, tesela};
+use crate::support::eventually;
+use crate::support::server::{Server, tesela};
 use samples::{Feature, Geometry, features, flatgeobuf, geojson};
 
 /// A new folder, removed at the end.
@@ -60,14 +62,33 @@ fn unmixed() -> Vec<Feature> {
     features().into_iter().filter(is_plain).collect()
 }
 
-/// What `serve` says that refuses to start.
-fn refused(args: &[&str]) -> String {
-    let serve = ["serve", "--listen", "127.0.0.1:0"];
-    let Output { status, stderr, .. } = run(&[&serve, args].concat());
-    let text = String::from_utf8(stderr).unwrap();
-    assert_eq!(status.code(), Some(1), "{text}");
+/// A server that should end by itself, killed if it doesn't.
+struct Ending(Child);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What a command says that refuses to start.
+fn refusal(mut command: Command) -> String {
+    let mut child = Ending(command.stderr(Stdio::piped()).spawn().unwrap());
+    let mut status = None;
+    eventually("it refuses to start", || {
+        status = child.0.try_wait().unwrap();
+        status.is_some()
+    });
+    let mut text = String::new();
+    child.0.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!(status.unwrap().code(), Some(1), "{text}");
     assert!(!text.contains("panicked") && !text.contains("listening"), "{text}");
     text
+}
+
+fn refused(args: &[&str]) -> String {
+    refusal(tesela(&[&["serve", "--listen", "127.0.0.1:0"], args].concat()))
 }
 
 /// The tiles of the layer `sample`: all of the first zooms, and some of a later one.
@@ -132,9 +153,39 @@ fn times_of_a_file_are_compared_as_times() {
         let settings = TableSettings { allow_filter, ..TableSettings::default() };
         let store = loaded.layers[0].store.clone();
         let layer = EmbeddedLayer::new("sample", &path, store, &settings).unwrap();
+        assert_eq!(layer.keys(), ["name", "number", "ratio", "good", "time"], "{path}");
         let kinds: Vec<_> = layer.filterable().iter().map(|(_, kind)| *kind).collect();
         assert_eq!(kinds, [Kind::Text, Kind::Number, Kind::Number, Kind::Bool, Kind::Time]);
     }
+}
+
+/// Counts what it is told.
+#[derive(Default)]
+struct Counter(AtomicU64);
+
+impl Progress for Counter {
+    fn advance(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+/// That a reader tells each byte of the file once.
+fn tells_all_bytes(path: &str) {
+    let (progress, memory_limit) = (Counter::default(), bytesize::ByteSize::mb(64));
+    let options = LoadOptions { strict: true, memory_limit, progress: &progress };
+    load(path.as_ref(), options).unwrap();
+    let length = std::fs::metadata(path).unwrap().len();
+    assert_eq!(progress.0.into_inner(), length, "{path}");
+}
+
+#[test]
+fn progress_is_told_of_all_bytes_once() {
+    let (folder, features) = (Folder::new(), unmixed());
+    tells_all_bytes(&folder.write("a.geojson", &geojson(&features, true)));
+    tells_all_bytes(&folder.write("a.fgb", &flatgeobuf(&features, true, FgbCrs::default())));
+    let gpkg = folder.path("a.gpkg");
+    samples::add_layer(&samples::empty_geopackage(gpkg.as_ref()), "a", &features);
+    tells_all_bytes(&gpkg);
 }
 
 #[test]
@@ -148,9 +199,9 @@ fn files_that_take_more_than_the_limit_are_refused_with_the_way_into_postgis() {
     samples::add_layer(&samples::empty_geopackage(gpkg.as_ref()), "many", &many);
     for path in [&fgb, &gpkg] {
         let mut command = tesela(&["serve", "--listen", "127.0.0.1:0", path]);
-        let output = command.env("TESELA_FILES__MEMORY_LIMIT", "100KB").output().unwrap();
-        let text = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success() && text.contains("ogr2ogr -f PostgreSQL"), "{text}");
+        command.env("TESELA_FILES__MEMORY_LIMIT", "100KB");
+        let text = refusal(command);
+        assert!(text.contains("ogr2ogr -f PostgreSQL"), "{text}");
     }
 }
 

@@ -18,6 +18,11 @@ pub(super) struct Column {
 }
 
 impl Column {
+    /// Binary columns are left out.
+    pub(super) fn is_property(&self) -> bool {
+        self.kind != ColumnType::Binary
+    }
+
     /// Of its values in tiles.
     pub(super) fn types(&self) -> Types {
         match self.kind {
@@ -25,7 +30,6 @@ impl Column {
             ColumnType::Float | ColumnType::Double => Types::of(Value::Double(0.0)),
             ColumnType::String | ColumnType::Json => Types::of(Value::Text("")),
             ColumnType::DateTime => Types::TIMES,
-            ColumnType::Binary => Types::default(),
             _ => Types::of(Value::Int(0)),
         }
     }
@@ -39,7 +43,9 @@ pub(super) fn columns(
     let columns = all.iter().map(|column| {
         let (name, kind) = (column.name().to_owned(), column.type_());
         let mut column = Column { name, kind, place: 0 };
-        column.place = batch.declare(&column.name, column.types())?;
+        if column.is_property() {
+            column.place = batch.declare(&column.name, column.types())?;
+        }
         Ok(column)
     });
     columns.collect()

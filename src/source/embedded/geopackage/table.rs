@@ -138,6 +138,12 @@ impl Table {
         }
     }
 
+    /// About how many bytes of the file a row takes: those of its geometry.
+    pub(super) fn size(row: &Row<'_>) -> u64 {
+        let geometry = row.get_ref(0).ok().and_then(|value| value.as_blob().ok());
+        geometry.map_or(0, |bytes| bytes.len() as u64)
+    }
+
     fn id(&self, row: &Row<'_>) -> Option<i64> {
         row.get_ref(1).ok().filter(|_| self.has_id)?.as_i64().ok()
     }

@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 
 use super::columns::Columns;
 use crate::source::embedded::batch::{Batch, Flaw};
+use crate::source::embedded::bytes::Steps;
 use crate::source::embedded::load::{Contained, LoadError, Loaded, Subject, TOLD};
 use crate::source::embedded::parallel::CHUNK;
 use crate::source::embedded::store::Store;
@@ -35,10 +36,11 @@ struct Reading {
 
 impl Subject<'_> {
     pub(in crate::source::embedded) fn geoparquet(&self) -> Result<Loaded, LoadError> {
-        let digest = self.digest()?;
+        let (digest, mut steps) = self.digest()?;
         // The crate panics on some bytes that no writer would write.
-        let read = catch_unwind(AssertUnwindSafe(|| self.rows()));
+        let read = catch_unwind(AssertUnwindSafe(|| self.rows(&mut steps)));
         let reading = read.unwrap_or_else(|_| Err(self.broken("its Parquet can't be decoded")))?;
+        steps.finish();
         let store = Store::new(reading.batches).map_err(|_| self.too_large())?;
         Ok(Loaded {
             layers: vec![Contained { name: None, store: Arc::new(store) }],
@@ -49,7 +51,7 @@ impl Subject<'_> {
         })
     }
 
-    fn rows(&self) -> Result<Reading, LoadError> {
+    fn rows(&self, steps: &mut Steps<'_>) -> Result<Reading, LoadError> {
         let parquet = |error: ParquetError| self.broken(reason(&error));
         let file = File::open(&self.path).map_err(|cause| self.io(cause))?;
         let reader = SerializedFileReader::new(file).map_err(parquet)?;
@@ -80,6 +82,7 @@ impl Subject<'_> {
                 }
             }
             self.keep(batch, &mut reading)?;
+            steps.advance(group.metadata().compressed_size().unsigned_abs());
         }
         Ok(reading)
     }
