@@ -6,9 +6,6 @@
 //! nothing depends on the direction in which a border is passed: all rings that share one agree
 //! about its vertices.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
 use crate::tile::Point;
 
 /// A tolerance on a scale of eighths of an octave; 255 is above all others.
@@ -38,71 +35,78 @@ fn step(metres: f64) -> f64 {
     STEPS * (metres / LEAST).log2()
 }
 
-/// Where rings meet: vertices with a digest of their neighbours.
-#[derive(Debug, Default)]
+/// Where rings meet: vertices with a digest of their neighbours. An open-addressed table, empty slots
+/// are 0.
+///
+/// Of a vertex 32 bits of a hash are kept. Two that have the same count as one, which makes a junction
+/// where there is none: for all rings that pass there, so that they still agree.
+#[derive(Debug)]
 pub(super) struct Junctions {
-    passages: HashMap<[u64; 2], u64, BuildHasherDefault<Mixed>>,
+    /// The hash in the upper half, the digest in 31 bits, and whether digests differed once.
+    slots: Vec<u64>,
 }
 
 /// Set once digests differed.
-const JUNCTION: u64 = 1;
+const JUNCTION: u64 = 1 << 31;
 
 impl Junctions {
+    /// For rings of so many vertices in all.
+    pub(super) fn new(vertices: usize) -> Self {
+        let size = if vertices == 0 { 0 } else { (vertices + vertices / 2).next_power_of_two() };
+        Self { slots: vec![0; size] }
+    }
+
     /// Notes where a closed ring passes.
     pub(super) fn add(&mut self, ring: &[Point]) {
         let ring = open(ring);
-        for (place, at) in ring.iter().enumerate() {
-            let before = ring[(place + ring.len() - 1) % ring.len()];
-            let digest = digest(before, ring[(place + 1) % ring.len()]);
-            let known = self.passages.entry(bits(*at)).or_insert(digest);
-            if (*known ^ digest) & !JUNCTION != 0 {
-                *known |= JUNCTION;
-            }
+        let (Some(first), Some(last)) = (ring.first(), ring.last()) else { return };
+        let (mut before, mut at) = (hash(*last), hash(*first));
+        for next in ring.iter().skip(1).chain([first]) {
+            let next = hash(*next);
+            self.pass(at, before.wrapping_add(next));
+            (before, at) = (at, next);
+        }
+    }
+
+    /// `digest` is the same for both directions.
+    fn pass(&mut self, vertex: u64, digest: u64) {
+        let digest = (digest ^ digest >> 32) & (JUNCTION - 1);
+        let place = self.find(vertex);
+        let slot = &mut self.slots[place];
+        match *slot {
+            0 => *slot = key(vertex) | digest,
+            known if (known ^ digest) & (JUNCTION - 1) != 0 => *slot |= JUNCTION,
+            _ => {}
         }
     }
 
     fn is_junction(&self, point: Point) -> bool {
-        self.passages.get(&bits(point)).is_some_and(|digest| digest & JUNCTION != 0)
+        !self.slots.is_empty() && self.slots[self.find(hash(point))] & JUNCTION != 0
+    }
+
+    /// The slot that holds the vertex, or the empty one where it belongs. There are such, since the
+    /// table is larger than what it is for.
+    fn find(&self, vertex: u64) -> usize {
+        let (mask, key) = (self.slots.len() - 1, key(vertex));
+        let mut place = vertex as usize & mask;
+        while self.slots[place] != 0 && (self.slots[place] ^ key) >> 32 != 0 {
+            place = (place + 1) & mask;
+        }
+        place
     }
 }
 
-fn bits([x, y]: Point) -> [u64; 2] {
+/// Never 0, as empty slots are.
+fn key(vertex: u64) -> u64 {
+    (vertex | 1 << 63) & !0xffff_ffff
+}
+
+fn hash([x, y]: Point) -> u64 {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
     // Adding zero makes one of the two zeros.
-    [(x + 0.0).to_bits(), (y + 0.0).to_bits()]
-}
-
-/// The same for both directions; the lowest bit is free.
-fn digest(a: Point, b: Point) -> u64 {
-    let hash = |point: Point| {
-        let mut hasher = Mixed::default();
-        bits(point).into_iter().for_each(|word| hasher.write_u64(word));
-        hasher.finish()
-    };
-    hash(a).wrapping_add(hash(b)) & !JUNCTION
-}
-
-/// A hash of words, quick and without a key: who chooses the coordinates of a file has chosen to
-/// serve it.
-#[derive(Default)]
-struct Mixed(u64);
-
-impl Hasher for Mixed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        let mixed = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = mixed ^ (mixed >> 29);
-    }
-
-    fn write_usize(&mut self, _: usize) {
-        // The length of a key, which is always the same.
-    }
+    let mixed = (x + 0.0).to_bits().wrapping_mul(FACTOR).rotate_left(29) ^ (y + 0.0).to_bits();
+    let mixed = (mixed ^ mixed >> 31).wrapping_mul(FACTOR);
+    mixed ^ mixed >> 32
 }
 
 /// A ring without the repetition of its first vertex.
@@ -122,20 +126,13 @@ pub(super) struct Ranking {
 }
 
 impl Ranking {
-    /// Of a line's vertices. Its ends always stay.
-    pub(super) fn line(&mut self, line: &[Point], out: &mut Vec<Importance>) {
-        let start = out.len();
-        out.resize(start + line.len(), 0);
-        self.chain(line, &mut out[start..], |_| false);
+    /// Of a line's vertices, of which `out` has as many. Its ends always stay.
+    pub(super) fn line(&mut self, line: &[Point], out: &mut [Importance]) {
+        self.chain(line, out, |_| false);
     }
 
-    /// Of a closed ring's vertices.
-    pub(super) fn ring(
-        &mut self,
-        ring: &[Point],
-        junctions: &Junctions,
-        out: &mut Vec<Importance>,
-    ) {
+    /// Of a closed ring's vertices, of which `out` has as many.
+    pub(super) fn ring(&mut self, ring: &[Point], junctions: &Junctions, out: &mut [Importance]) {
         let bare = open(ring);
         let first = bare.iter().position(|point| junctions.is_junction(*point));
         // A ring that meets no other starts where all its copies do.
@@ -149,7 +146,9 @@ impl Ranking {
             (std::mem::take(&mut self.turned), std::mem::take(&mut self.found));
         self.chain(&turned, &mut found, |point| junctions.is_junction(point));
         let place = |place: usize| (place + bare.len() - start) % bare.len();
-        out.extend((0..ring.len()).map(|at| found[place(at % bare.len())]));
+        for (at, out) in out.iter_mut().enumerate() {
+            *out = found[place(at % bare.len())];
+        }
         (self.turned, self.found) = (turned, found);
     }
 
@@ -222,10 +221,16 @@ fn furthest(run: &[Point]) -> (usize, f64) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
 
+    fn bits(point: Point) -> [u64; 2] {
+        point.map(f64::to_bits)
+    }
+
     fn line(points: &[Point]) -> Vec<Importance> {
-        let mut out = Vec::new();
+        let mut out = vec![0; points.len()];
         Ranking::default().line(points, &mut out);
         out
     }
@@ -275,11 +280,11 @@ mod tests {
         west.extend([[-500.0, 597.0], [-500.0, 0.0]]);
         let mut east: Vec<Point> = border.iter().rev().copied().collect();
         east.extend([[500.0, 0.0], [500.0, 597.0], border[199]]);
-        let mut junctions = Junctions::default();
+        let mut junctions = Junctions::new(2_000);
         junctions.add(&west);
         junctions.add(&east);
         let of = |ring: &[Point]| {
-            let mut out = Vec::new();
+            let mut out = vec![0; ring.len()];
             Ranking::default().ring(ring, &junctions, &mut out);
             assert_eq!(out.len(), ring.len());
             ring.iter().map(|p| bits(*p)).zip(out).collect::<HashMap<_, _>>()
@@ -305,8 +310,8 @@ mod tests {
             let mut turned = ring.clone();
             turned.rotate_left(turn);
             turned.push(turned[0]);
-            let mut out = Vec::new();
-            Ranking::default().ring(&turned, &Junctions::default(), &mut out);
+            let mut out = vec![0; turned.len()];
+            Ranking::default().ring(&turned, &Junctions::new(2_000), &mut out);
             assert_eq!(out[0], out[90], "the closing vertex is the first one");
             turned.iter().map(|p| bits(*p)).zip(out).collect::<HashMap<_, _>>()
         };
@@ -317,8 +322,8 @@ mod tests {
     fn rings_of_any_length_are_ranked() {
         for length in 0..6 {
             let ring: Vec<Point> = (0..length).map(|i| [f64::from(i % 3), 1.0]).collect();
-            let mut out = Vec::new();
-            let mut junctions = Junctions::default();
+            let mut out = vec![0; ring.len()];
+            let mut junctions = Junctions::new(2_000);
             junctions.add(&ring);
             Ranking::default().ring(&ring, &junctions, &mut out);
             assert_eq!(out.len(), ring.len());

@@ -1,5 +1,7 @@
 //! A layer's features in memory: flat arrays in the order of a Hilbert curve.
 
+use std::ops::Range;
+
 use super::batch::{Batch, Head, Keys, PartEnd, Types};
 use super::importance::{ALWAYS, Importance, Junctions, Ranking};
 use super::tree::{Edges, Tree, hilbert, outwards};
@@ -129,22 +131,49 @@ impl Store {
         if self.kinds.iter().all(|kind| *kind == Kind::Points) {
             return;
         }
-        let mut junctions = Junctions::default();
-        for feature in 0..self.len() {
-            if self.kinds[feature] == Kind::Polygons {
-                self.each_part(feature, |_, points| junctions.add(points));
+        let rings = || (0..self.len()).filter(|one| self.kinds[*one] == Kind::Polygons);
+        let mut vertices = 0;
+        rings().for_each(|one| self.each_part(one, |_, points| vertices += points.len()));
+        let mut junctions = Junctions::new(vertices);
+        rings().for_each(|one| self.each_part(one, |_, points| junctions.add(points)));
+        let mut found = vec![ALWAYS; self.points.len()];
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = self.points.len().div_ceil(threads);
+        std::thread::scope(|scope| {
+            let (store, junctions, mut rest) = (&*self, &junctions, found.as_mut_slice());
+            let mut first = 0;
+            while first < store.len() {
+                // At least one feature, and about as many vertices as all others have.
+                let start = store.points_start(first);
+                let mut end = first + 1;
+                while end < store.len() && store.points_start(end) - start < share {
+                    end += 1;
+                }
+                let length = store.points_start(end) - start;
+                let (own, others) = std::mem::take(&mut rest).split_at_mut(length);
+                let features = first..end;
+                scope.spawn(move || store.rank_some(features, junctions, own));
+                (rest, first) = (others, end);
             }
-        }
-        let (mut ranking, mut found) = (Ranking::default(), Vec::with_capacity(self.points.len()));
-        for feature in 0..self.len() {
+        });
+        self.importances = found;
+    }
+
+    /// The same for some features, whose vertices `out` is for.
+    fn rank_some(&self, features: Range<usize>, junctions: &Junctions, out: &mut [Importance]) {
+        let (mut ranking, mut rest) = (Ranking::default(), out);
+        for feature in features {
             let kind = self.kinds[feature];
-            self.each_part(feature, |_, points| match kind {
-                Kind::Points => found.resize(found.len() + points.len(), ALWAYS),
-                Kind::Lines => ranking.line(points, &mut found),
-                Kind::Polygons => ranking.ring(points, &junctions, &mut found),
+            self.each_part(feature, |_, points| {
+                let (own, others) = std::mem::take(&mut rest).split_at_mut(points.len());
+                match kind {
+                    Kind::Points => {}
+                    Kind::Lines => ranking.line(points, own),
+                    Kind::Polygons => ranking.ring(points, junctions, own),
+                }
+                rest = others;
             });
         }
-        self.importances = found;
     }
 
     /// Features.
