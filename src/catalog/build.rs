@@ -184,7 +184,7 @@ impl Builder<'_> {
             }
         }
         for ((file, contained), id) in in_files.into_iter().zip(ids_in_files) {
-            if !bound.files.contains(&(file.path.as_str(), contained.name.as_deref())) {
+            if !bound.files.contains(&(file.path(), contained.name.as_deref())) {
                 publish_or_disable(catalog, id, files::found(id, file, contained));
             }
         }

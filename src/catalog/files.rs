@@ -13,8 +13,8 @@ use crate::source::embedded::{self, Contained, EmbeddedLayer, Loaded, Mismatch};
 #[derive(Clone)]
 pub struct File {
     pub source: NamedSource,
-    /// As the settings have it.
-    pub path: String,
+    /// How the settings spell its path; never empty.
+    pub names: Vec<String>,
     /// Layers of it that nobody has configured are published.
     pub publish: bool,
     pub loaded: Loaded,
@@ -24,6 +24,21 @@ pub struct File {
 pub(super) type Taken<'a> = HashSet<(&'a str, Option<&'a str>)>;
 
 impl File {
+    /// Its path.
+    pub fn path(&self) -> &str {
+        self.names.first().map_or("", String::as_str)
+    }
+
+    /// Names of its layers, as they are before they have to be told from others.
+    pub fn layer_names(&self) -> impl Iterator<Item = &str> {
+        self.loaded.layers.iter().map(|contained| self.candidate(contained).table)
+    }
+
+    /// Why a layer of files can't be served; `None` if it can.
+    pub fn disabled(files: &[Self], id: &str, settings: &LayerSettings) -> Option<Disabled> {
+        configured(files, id, settings, &mut Taken::new()).err()
+    }
+
     /// The layers that are to be published, unless they are taken.
     pub(super) fn published(&self) -> impl Iterator<Item = (&Self, &Contained)> {
         let layers = self.loaded.layers.iter().filter(|_| self.publish);
@@ -33,7 +48,7 @@ impl File {
     /// What may become the layer's id: its own name or the file's, with that of what it is in before
     /// it, with the file's kind behind it.
     pub(super) fn candidate<'a>(&'a self, contained: &'a Contained) -> Candidate<'a> {
-        let path = Path::new(&self.path);
+        let path = Path::new(self.path());
         let text = |part: Option<&'a std::ffi::OsStr>| part.and_then(|part| part.to_str());
         let stem = text(path.file_stem()).unwrap_or("file");
         let folder = text(path.parent().and_then(Path::file_name)).unwrap_or("file");
@@ -53,12 +68,12 @@ impl File {
         match (name, layers.as_slice()) {
             (None, [only]) => Ok(only),
             (None, _) => {
-                Err(Mismatch::AmbiguousLayer { file: self.path.clone(), choices: choices() })
+                Err(Mismatch::AmbiguousLayer { file: self.path().to_owned(), choices: choices() })
             }
             (Some(name), _) => {
                 let found = layers.iter().find(|layer| layer.name.as_deref() == Some(name));
                 found.ok_or_else(|| Mismatch::NoLayer {
-                    file: self.path.clone(),
+                    file: self.path().to_owned(),
                     layer: name.to_owned(),
                     choices: choices(),
                 })
@@ -79,17 +94,19 @@ pub(super) fn configured<'a>(
 ) -> Result<Layer, Disabled> {
     let (mut parts, mut versions, mut source) = (Vec::new(), Vec::new(), None);
     for SourceSettings { name, zooms, file, contained, table, .. } in settings.sources(id) {
-        let found = file.as_ref().and_then(|path| files.iter().find(|file| file.path == *path));
+        let found =
+            file.as_ref().and_then(|path| files.iter().find(|file| file.names.contains(path)));
         let file =
             found.ok_or_else(|| Disabled::both(format!("its file, for {name}, isn't there")))?;
         let contained = file.find(contained.as_deref())?;
         if name == id {
-            taken.insert((&file.path, contained.name.as_deref()));
+            taken.insert((file.path(), contained.name.as_deref()));
         }
-        let layer = EmbeddedLayer::new(&name, &file.path, contained.store.clone(), &table)?;
+        let named = (file.path(), file.loaded.digest);
+        let layer = EmbeddedLayer::new(&name, named, contained.store.clone(), &table)?;
         versions.push(file.loaded.digest);
         source = Some(&file.source);
-        parts.push(Prepared::of_file(zooms, file.path.clone(), layer));
+        parts.push(Prepared::of_file(zooms, file.path().to_owned(), layer));
     }
     let source = source.ok_or_else(|| Disabled::both("it has no file".to_owned()))?;
     let mut layer = layer(id, settings, source, (parts, Params::default()))?;
@@ -102,7 +119,7 @@ pub(super) fn configured<'a>(
 /// # Errors
 /// None that is known; settings of a layer that has none match every file.
 pub(super) fn found(id: &str, file: &File, contained: &Contained) -> Result<Layer, Disabled> {
-    let settings = LayerSettings::for_file(file.path.clone(), contained.name.clone());
+    let settings = LayerSettings::for_file(file.path().to_owned(), contained.name.clone());
     configured(std::slice::from_ref(file), id, &settings, &mut Taken::new())
 }
 

@@ -29,8 +29,11 @@ impl RowSource {
     /// This, and where it says nothing what `other` says. A table, a query or a function takes the
     /// place of any of them.
     fn or(self, other: Self) -> Self {
+        // A table alone is another layer of the same file.
+        let same_file =
+            other.file.clone().filter(|_| self.sql.is_none() && self.function.is_none());
         let (table, sql, function, file) = match self.is_somewhere() {
-            true => (self.table, self.sql, self.function, self.file),
+            true => (self.table, self.sql, self.function, self.file.or(same_file)),
             false => (other.table, other.sql, other.function, other.file),
         };
         Self {

@@ -24,6 +24,7 @@ pub fn check(config: Option<&Path>, sources: &[String]) -> Result<ExitCode, Comm
         return Err(NOTHING_TO_SERVE.into());
     }
     let files = Files::load(&settings, false, &progress::Bar::new())?;
+    let flaws = files.flaws();
     let runtime = app::runtime()?;
     runtime.block_on(async {
         let databases = Databases::new(&settings, files)?;
@@ -47,7 +48,7 @@ pub fn check(config: Option<&Path>, sources: &[String]) -> Result<ExitCode, Comm
                 }
             }
         }
-        for warning in catalog.warnings() {
+        for warning in catalog.warnings().iter().chain(&flaws) {
             let _ = writeln!(text, "warning: {warning}");
             warnings += 1;
         }

@@ -15,7 +15,9 @@ use crate::source::postgis::{self, DatabaseUrl, Publish};
 pub fn add(settings: &mut Settings, sources: &[String]) -> Result<(), CommandError> {
     for source in sources {
         if !source.starts_with("postgres://") && !source.starts_with("postgresql://") {
-            let is_secret = source.contains("://") || source.contains(['@', '=']);
+            let is_setting = source.contains('=') && !source.contains('/');
+            let is_secret = source.contains("://") || source.contains('@');
+            let is_secret = is_secret || is_setting || source.contains("password");
             if is_secret && !Path::new(source).exists() {
                 // Not echoed: it may be a connection string with a password.
                 return Err("a source has to be a database's URL, such as \
@@ -63,8 +65,8 @@ mod tests {
     #[test]
     fn what_is_no_url_is_a_file() {
         let mut settings = Settings::default();
-        add(&mut settings, &["data/".to_owned(), "*.geojson".to_owned()]).unwrap();
-        assert_eq!(settings.files.publish, ["data/", "*.geojson"]);
+        add(&mut settings, &["data/", "*.geojson", "a/year=*/b.fgb"].map(str::to_owned)).unwrap();
+        assert_eq!(settings.files.publish, ["data/", "*.geojson", "a/year=*/b.fgb"]);
         assert!(has_any(&settings) && !has_any(&Settings::default()));
     }
 
@@ -91,7 +93,12 @@ mod tests {
 
     #[test]
     fn what_is_no_url_is_refused_without_being_repeated() {
-        for source in ["host=h password=secret", "u:secret@h/gis", "mysql://u:secret@h"] {
+        for source in [
+            "host=h password=secret",
+            "host=/run/pg password=secret",
+            "u:secret@h/gis",
+            "mysql://u:secret@h",
+        ] {
             let error = add(&mut Settings::default(), &[source.to_owned()]);
             assert!(!error.unwrap_err().to_string().contains("secret"), "{source}");
         }

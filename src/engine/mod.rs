@@ -135,7 +135,7 @@ impl Engine {
     }
 
     /// Publishes another catalogue. Tiles of unchanged layers stay in the cache; those of layers
-    /// with another data version are purged first.
+    /// with another data version are purged first, those of other definitions afterwards.
     pub fn publish(&self, catalog: Catalog) {
         self.prepare(&catalog);
         let defaults = Self::default_lifetimes(&self.settings.cache);
@@ -143,7 +143,9 @@ impl Engine {
         let before = self.published.load();
         let next = Published::new(catalog, Some(&before), defaults, generations, &self.metrics);
         drop(before);
+        let catalog = next.catalog.clone();
         self.published.store(Arc::new(next));
+        self.drop_replaced(&catalog);
         self.tidy();
     }
 

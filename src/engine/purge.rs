@@ -91,15 +91,33 @@ impl Engine {
             }
         }
         drop(definitions);
-        if !changed.is_empty() {
-            changed.iter().for_each(|layer| self.generations.of(*layer).advance());
-            let is_changed = |members: &Members| changed.iter().any(|one| members.contains(*one));
-            let sweep = || self.cache.sweep(|_, members| is_changed(members));
-            match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
-                Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(sweep),
-                _ => sweep(),
-            };
+        self.drop_tiles(&changed);
+    }
+
+    /// Drops the tiles of definitions that the layers of `now`, which is published, don't have any
+    /// more. Nobody will ask for them.
+    pub(super) fn drop_replaced(&self, now: &Catalog) {
+        let layers = || now.tilesets().flat_map(|tileset| &tileset.members);
+        let current: HashSet<u128> = layers().map(|layer| layer.identity).collect();
+        let definitions = self.definitions.lock();
+        let all = layers().filter_map(|layer| definitions.get(&layer.id)).flatten();
+        let replaced: HashSet<u128> = all.copied().filter(|one| !current.contains(one)).collect();
+        drop(definitions);
+        self.drop_tiles(&replaced);
+    }
+
+    /// Drops all tiles that show any of these layers.
+    fn drop_tiles(&self, layers: &HashSet<u128>) {
+        if layers.is_empty() {
+            return;
         }
+        layers.iter().for_each(|layer| self.generations.of(*layer).advance());
+        let is_meant = |members: &Members| layers.iter().any(|one| members.contains(*one));
+        let sweep = || self.cache.sweep(|_, members| is_meant(members));
+        match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(sweep),
+            _ => sweep(),
+        };
     }
 
     /// Forgets the definitions of which there are no tiles any more.

@@ -16,6 +16,16 @@ fn a_layer_of_a_file_needs_no_database_and_may_name_a_layer_in_it() {
 }
 
 #[test]
+fn a_table_alone_at_some_zooms_is_another_layer_of_the_same_file() {
+    let text = "[layers.a]\nfile = \"a.gpkg\"\ntable = \"roads\"\n\
+                [[layers.a.zooms]]\nzooms = [0, 4]\ntable = \"major\"\n";
+    let sources = load(text).unwrap().layers["a"].sources("a");
+    let of = |i: usize| (sources[i].file.as_deref(), sources[i].contained.as_deref());
+    assert_eq!(of(0), (Some("a.gpkg"), Some("major")));
+    assert_eq!(of(1), (Some("a.gpkg"), Some("roads")));
+}
+
+#[test]
 fn what_only_a_database_has_is_refused_beside_a_file() {
     for (more, expected) in [
         ("database = \"main\"", "layers.a.database: expected no database beside a file"),
@@ -26,8 +36,8 @@ fn what_only_a_database_has_is_refused_beside_a_file() {
         ("sql = \"SELECT {bbox}\"", "layers.a.file: expected sql or file, not both"),
         ("function = \"f\"", "layers.a.file: expected function or file, not both"),
         (
-            "[[layers.a.zooms]]\nzooms = [0, 3]\ntable = \"public.t\"",
-            "layers.a.zooms[0].table: expected nothing of a database",
+            "[[layers.a.zooms]]\nzooms = [0, 3]\nsql = \"SELECT {bbox}\"",
+            "layers.a.zooms[0].sql: expected nothing of a database",
         ),
         ("params.year = { type = \"int\" }", "layers.a.params: expected parameters only with sql"),
     ] {

@@ -43,12 +43,16 @@ pub(super) fn layer(path: &Path, layer: &LayerSettings, document: &mut Document<
             ("srid", srid.is_some()),
             ("sql", sql.is_some() && file.is_none()),
             ("function", function.is_some() && file.is_none()),
-            ("table", table.is_some() && file.is_none()),
+            ("table", table.is_some() && file.is_none() && layer.file.is_none()),
         ];
         for (key, _) in refused.into_iter().filter(|(_, is_set)| *is_set) {
             document.expected(&path.key(key), "nothing of a database in a layer of files");
         }
     }
+}
+
+fn is_pattern(source: &str) -> bool {
+    source.contains(['*', '?', '['])
 }
 
 /// Paths in the settings start where their file is.
@@ -60,7 +64,17 @@ pub(in crate::config) fn resolve(settings: &mut Settings, config: &FilePath) {
             *path = joined.to_owned();
         }
     };
-    settings.files.publish.iter_mut().for_each(resolved);
+    for source in &mut settings.files.publish {
+        // The folder's own name is no pattern.
+        let plain = folder.join(&*source);
+        let escaped = folder.to_str().map(glob::Pattern::escape);
+        match escaped.filter(|_| is_pattern(source) && !plain.exists()) {
+            Some(folder) if FilePath::new(source).is_relative() => {
+                *source = format!("{folder}/{source}");
+            }
+            _ => resolved(source),
+        }
+    }
     for layer in settings.layers.values_mut() {
         let zooms = layer.zooms.iter_mut().flat_map(|zooms| &mut zooms.file);
         layer.file.iter_mut().chain(zooms).for_each(resolved);

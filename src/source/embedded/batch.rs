@@ -164,12 +164,25 @@ impl Batch {
         let code = self.values.code(value).ok_or("there are too many different values")?;
         let types = &mut self.keys.types[usize::from(key)];
         *types = types.and(Types::of(value));
-        let first = self.features.last().map_or(0, |feature| feature.tags_end);
-        match self.tags[first..].iter_mut().find(|(known, _)| *known == key) {
-            Some((_, known)) => *known = code,
-            None => self.tags.push((key, code)),
-        }
+        self.tags.push((key, code));
         Ok(())
+    }
+
+    /// Keeps the last value of each property of the feature that is being read.
+    fn settle_tags(&mut self) {
+        let first = self.features.last().map_or(0, |feature| feature.tags_end);
+        let own = &mut self.tags[first..];
+        // The sort keeps the order of those of one name.
+        own.sort_by_key(|(key, _)| *key);
+        let mut kept = 0;
+        for place in 0..own.len() {
+            let is_last = own.get(place + 1).is_none_or(|next| next.0 != own[place].0);
+            if is_last {
+                own[kept] = own[place];
+                kept += 1;
+            }
+        }
+        self.tags.truncate(first + kept);
     }
 
     /// The feature is complete.
@@ -179,6 +192,7 @@ impl Batch {
             self.empty += 1;
             return;
         };
+        self.settle_tags();
         let (start, _) = self.start();
         let mut bounds = Bounds::EMPTY;
         self.points[start..].iter().for_each(|point| bounds.grow(*point));

@@ -51,6 +51,8 @@ pub(super) struct Splitter {
     /// Where the object, the feature or the tail begins.
     start: usize,
     depth: usize,
+    /// Up to where the string that ends the buffer has been looked through.
+    searched: usize,
     units: Vec<Range<usize>>,
     count: u64,
     /// There was no object yet.
@@ -68,6 +70,7 @@ impl Default for Splitter {
             state: State::Outside,
             start: 0,
             depth: 0,
+            searched: 0,
             units: Vec::new(),
             count: 0,
             unused: true,
@@ -106,6 +109,7 @@ impl Splitter {
         self.offset += end as u64;
         self.at -= end;
         self.start = self.start.saturating_sub(end);
+        self.searched = self.searched.saturating_sub(end);
         Some(Chunk { bytes, units, offset, first })
     }
 
@@ -185,7 +189,7 @@ impl Splitter {
     /// Goes behind the string that starts at `start`, and into the collection if it is the name
     /// of its features.
     fn string(&mut self, start: usize) -> bool {
-        let mut end = start + 1;
+        let mut end = self.searched.max(start + 1);
         loop {
             match memchr2(b'"', b'\\', &self.buffer[end.min(self.buffer.len())..]) {
                 Some(next) if self.buffer[end + next] == b'"' => {
@@ -194,12 +198,13 @@ impl Splitter {
                 }
                 Some(next) => end += next + 2,
                 None => {
-                    // All of the string is looked at again.
-                    self.at = start;
+                    // The string comes again, whole, but isn't looked through again.
+                    (self.at, self.searched) = (start, end.max(self.buffer.len()));
                     return false;
                 }
             }
         }
+        self.searched = 0;
         let is_name = self.state == State::Object
             && self.depth == 1
             && self.buffer[start..end] == *b"\"features\"";

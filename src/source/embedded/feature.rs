@@ -2,24 +2,44 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use super::fetch::TooLate;
 use super::layer::EmbeddedLayer;
-use crate::source::FeatureRequest;
+use crate::source::{Deadline, FeatureRequest};
 use crate::tile::mercator::unproject;
 use crate::tile::{Kind, Point, Value};
 
 /// Digits of degrees: a centimetre.
 const DIGITS: f64 = 1e7;
 
+/// Features between two looks at the clock.
+const STRIDE: usize = 65_536;
+
 /// Vertices up to which a feature has its geometry: more is nothing for a click.
 const MAX_VERTICES: usize = 65_536;
 
 /// The feature with the layer's details; `None` if no feature that the layer shows has the id.
-pub(super) fn feature(layer: &EmbeddedLayer, request: &FeatureRequest<'_>) -> Option<Vec<u8>> {
-    let store = &layer.store;
+pub(super) fn feature(
+    layer: &EmbeddedLayer,
+    request: &FeatureRequest<'_>,
+    deadline: Deadline,
+) -> Result<Option<Vec<u8>>, TooLate> {
     let predicates = layer.predicates(request.arguments);
-    let found = (0..store.len()).find(|feature| {
+    let is_it = |feature: &usize| {
         layer.id(*feature) == Some(request.id) && layer.is_wanted(*feature, &predicates)
-    })?;
+    };
+    for first in (0..layer.store.len()).step_by(STRIDE) {
+        if deadline.remaining().is_zero() {
+            return Err(TooLate);
+        }
+        if let Some(found) = (first..layer.store.len().min(first + STRIDE)).find(is_it) {
+            return Ok(Some(described(layer, request.id, found)));
+        }
+    }
+    Ok(None)
+}
+
+fn described(layer: &EmbeddedLayer, id: i64, found: usize) -> Vec<u8> {
+    let store = &layer.store;
     let (names, has_geometry) = layer.details();
     let mut properties = Map::new();
     for name in names {
@@ -30,9 +50,9 @@ pub(super) fn feature(layer: &EmbeddedLayer, request: &FeatureRequest<'_>) -> Op
     }
     let geometry = has_geometry.then(|| geometry(layer, found)).flatten();
     let feature = json!({
-        "type": "Feature", "id": request.id, "geometry": geometry, "properties": properties,
+        "type": "Feature", "id": id, "geometry": geometry, "properties": properties,
     });
-    Some(feature.to_string().into_bytes())
+    feature.to_string().into_bytes()
 }
 
 fn json(value: Value<'_>) -> Json {

@@ -14,6 +14,7 @@ const STRIDE: usize = 256;
 /// Features of a layer from which making the tile takes longer than to wake another thread for the
 /// tasks that would wait behind it.
 const HEAVY: usize = 500;
+const MANY_VERTICES: usize = 20_000;
 
 /// Rounding errors of the projection at the area's edges, as a part of the tile's side.
 const ROUNDING: f64 = 1e-9;
@@ -67,7 +68,7 @@ impl<'a> Found<'a> {
         let truncated = features.len() > most;
         let mut found = Self { layer, request, features, truncated };
         if truncated {
-            found.keep_first(most);
+            found.keep_first(most, deadline)?;
         }
         Ok(found)
     }
@@ -102,7 +103,7 @@ impl<'a> Found<'a> {
 
     /// Keeps those that come first: in the layer's own order or the largest, then by their ids,
     /// then by their places, which are the same wherever the file is.
-    fn keep_first(&mut self, most: usize) {
+    fn keep_first(&mut self, most: usize, deadline: Deadline) -> Result<(), TooLate> {
         let EmbeddedLayer { store, order, .. } = self.layer;
         let key = |feature: u32| {
             let place = feature as usize;
@@ -113,20 +114,39 @@ impl<'a> Found<'a> {
             let id = self.layer.id(place);
             (rank, size, id.is_none(), id, feature)
         };
-        let mut keys: Vec<_> = self.features.iter().map(|feature| key(*feature)).collect();
         let compare = |a: &Key, b: &Key| -> Ordering {
             let size = b.1.total_cmp(&a.1);
             a.0.cmp(&b.0).then(size).then((a.2, a.3, a.4).cmp(&(b.2, b.3, b.4)))
         };
-        keys.select_nth_unstable_by(most, compare);
-        keys.truncate(most);
+        // Twice as many at most, however many there are.
+        let mut keys: Vec<Key> = Vec::new();
+        for features in self.features.chunks(most.max(STRIDE)) {
+            if deadline.remaining().is_zero() {
+                return Err(TooLate);
+            }
+            keys.extend(features.iter().map(|feature| key(*feature)));
+            if keys.len() > most {
+                keys.select_nth_unstable_by(most, compare);
+                keys.truncate(most);
+            }
+        }
         self.features = keys.into_iter().map(|(.., feature)| feature).collect();
+        Ok(())
     }
 }
 
-/// Whether a tile may have so many features that others shouldn't wait for it.
+/// Whether a tile may have so much in it that others shouldn't wait for it.
 pub(super) fn is_heavy(layer: &EmbeddedLayer, request: &LayerRequest<'_>) -> bool {
-    layer.store.tree().holds(HEAVY, area(request))
+    let (mut features, mut vertices) = (0, 0);
+    let looked = layer.store.tree().search(area(request), &mut |feature| {
+        features += 1;
+        vertices += layer.store.vertices_of(feature);
+        match features >= HEAVY || vertices >= MANY_VERTICES {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    });
+    looked.is_break()
 }
 
 /// The layer's rank, the size, whether there is no id, the id, the place.

@@ -18,7 +18,9 @@ use crate::tile::{Crs, Kind, Point};
 /// Why it can't be used. The batch is as it was.
 fn read(text: &[u8], crs: Crs, batch: &mut Batch) -> Result<(), Flaw> {
     let mut json = serde_json::Deserializer::from_slice(text);
-    let object = Object { batch, crs }.deserialize(&mut json).map_err(|error| error.to_string());
+    let object = Object { batch, crs, within: Within::Nothing }
+        .deserialize(&mut json)
+        .map_err(|error| error.to_string());
     let kind = object.and_then(|object| match object.kind.as_deref() {
         Some("Feature") => Ok(object.id),
         Some(kind) if is_geometry(kind) => {
@@ -78,6 +80,17 @@ fn shape(kind: &str) -> Option<(Kind, u8)> {
 struct Object<'b> {
     batch: &'b mut Batch,
     crs: Crs,
+    within: Within,
+}
+
+/// What an object is in. Members that don't belong into what it is are somebody's own (RFC 7946
+/// section 6.1), whatever they hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    /// It is a feature, or a geometry without one.
+    Nothing,
+    /// It is a geometry.
+    Feature,
 }
 
 /// What is known of it besides.
@@ -128,13 +141,17 @@ impl<'de> Visitor<'de> for Object<'_> {
         let mut known = Known::default();
         while let Some(name) = map.next_key_seed(Text)? {
             let (batch, crs) = (&mut *self.batch, self.crs);
+            let may_be_feature = self.within == Within::Nothing;
+            let may_be_geometry = known.kind.as_deref() != Some("Feature");
             match &*name {
                 "type" => known.kind = Some(map.next_value_seed(Text)?),
-                "id" => known.id = map.next_value_seed(Id)?,
-                "properties" => map.next_value_seed(Properties { batch })?,
-                "geometry" => map.next_value_seed(Geometry { batch, crs })?,
-                "geometries" => map.next_value_seed(Geometries { batch, crs })?,
-                "coordinates" => {
+                "id" if may_be_feature => known.id = map.next_value_seed(Id)?,
+                "properties" if may_be_feature => map.next_value_seed(Properties { batch })?,
+                "geometry" if may_be_feature => map.next_value_seed(Geometry { batch, crs })?,
+                "geometries" if may_be_geometry => {
+                    map.next_value_seed(Geometries { batch, crs })?;
+                }
+                "coordinates" if may_be_geometry => {
                     let mut found = Coordinates::default();
                     match map.next_value_seed(Nested(&mut found))? {
                         Item::Nothing => {}
@@ -177,7 +194,7 @@ impl<'de> Visitor<'de> for Geometry<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
         let Self { batch, crs } = self;
-        let known = Object { batch, crs }.visit_map(map)?;
+        let known = Object { batch, crs, within: Within::Feature }.visit_map(map)?;
         known.draw(batch, crs).map_err(A::Error::custom)
     }
 }
@@ -227,10 +244,14 @@ impl Coordinates {
         if kind == Kind::Points {
             return batch.part(kind, false, crs, self.points.iter().copied());
         }
-        let (mut start, mut polygon, mut is_first) = (0, 0, true);
+        let (mut start, mut polygon, mut is_first, mut is_empty) = (0, 0, true, false);
         for (line, end) in self.lines.iter().enumerate() {
             let hole = kind == Kind::Polygons && !is_first;
-            batch.part(kind, hole, crs, self.points[start..*end].iter().copied())?;
+            // Without its outer ring a polygon is empty, whatever holes it has.
+            is_empty = if hole { is_empty } else { start == *end };
+            if !is_empty {
+                batch.part(kind, hole, crs, self.points[start..*end].iter().copied())?;
+            }
             start = *end;
             is_first = self.polygons.get(polygon) == Some(&(line + 1));
             polygon += usize::from(is_first);
@@ -279,7 +300,8 @@ impl<'de> Visitor<'de> for Nested<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Item, A::Error> {
         let Self(found) = self;
-        let mut depth = None;
+        let (start, first) = (found.points.len(), found.lines.len());
+        let (mut depth, mut empty) = (None, 0);
         while let Some(item) = seq.next_element_seed(Nested(&mut *found))? {
             match (item, depth) {
                 (Item::Number(x), None) => {
@@ -291,9 +313,17 @@ impl<'de> Visitor<'de> for Nested<'_> {
                     while seq.next_element::<f64>()?.is_some() {}
                     return Ok(Item::Nested(0));
                 }
-                (Item::Nested(inner), None) => depth = Some(inner),
+                (Item::Nested(inner), None) => {
+                    depth = Some(inner);
+                    // Empty lists that came before turn out to be lines.
+                    if inner == 1 {
+                        found.lines.splice(first..first, std::iter::repeat_n(start, empty));
+                    }
+                }
                 (Item::Nested(inner), Some(known)) if inner == known => {}
-                (Item::Nothing, _) => {}
+                (Item::Nothing, None) => empty += 1,
+                (Item::Nothing, Some(1)) => found.lines.push(found.points.len()),
+                (Item::Nothing, Some(_)) => {}
                 _ => return Err(A::Error::custom("coordinates are nested unevenly")),
             }
         }
@@ -305,5 +335,44 @@ impl<'de> Visitor<'de> for Nested<'_> {
             Some(_) => return Err(A::Error::custom("coordinates are nested too deeply")),
         }
         Ok(depth.map_or(Item::Nothing, |depth| Item::Nested(depth + 1)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ends of the parts with whether they are holes, and the number of properties.
+    fn read_one(text: &str) -> (Vec<(usize, bool)>, usize) {
+        let mut batch = Batch::default();
+        read(text.as_bytes(), Crs::WebMercator, &mut batch).unwrap_or_else(|flaw| panic!("{flaw}"));
+        let parts = batch.parts.iter().map(|part| (part.end, part.hole)).collect();
+        (parts, batch.tags.len())
+    }
+
+    #[test]
+    fn a_polygon_without_its_outer_ring_is_empty() {
+        let ring = "[[0,0],[4,0],[4,4],[0,0]]";
+        for (coordinates, parts) in [
+            (format!("[[[],{ring}]]"), vec![]),
+            (format!("[[[],{ring}],[{ring}]]"), vec![(4, false)]),
+            (format!("[[{ring},[]],[{ring}]]"), vec![(4, false), (8, false)]),
+            (format!("[[{ring},{ring}],[],[{ring}]]"), vec![(4, false), (8, true), (12, false)]),
+            (format!("[[],[[],[],{ring}],[{ring},{ring}]]"), vec![(4, false), (8, true)]),
+        ] {
+            let text = format!(r#"{{"type":"MultiPolygon","coordinates":{coordinates}}}"#);
+            assert_eq!(read_one(&text).0, parts, "{coordinates}");
+        }
+    }
+
+    #[test]
+    fn members_that_belong_elsewhere_are_somebody_s_own() {
+        let point =
+            r#"{"type":"Point","coordinates":[1,2],"properties":{"b":1},"id":"x","geometry":3}"#;
+        let text = format!(
+            r#"{{"type":"Feature","coordinates":"52N 13E","geometries":null,"properties":{{"a":1}},
+                "geometry":{point}}}"#
+        );
+        assert_eq!(read_one(&text), (vec![(1, false)], 1));
     }
 }

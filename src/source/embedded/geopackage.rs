@@ -143,7 +143,7 @@ impl<'a> Subject<'a> {
         self.check_memory(reading.used)?;
         batch.seal();
         batches.push(batch);
-        Store::new(batches).map_err(|_| self.too_large())
+        Store::new(batches).map_err(|what| self.too_many(what))
     }
 }
 

@@ -19,7 +19,7 @@ const LEAST: f64 = 1e-4;
 const STEPS: f64 = 8.0;
 
 /// Longer runs are divided first, so that the time is bounded by this times the vertices.
-const LONGEST_RUN: usize = 1 << 14;
+const LONGEST_RUN: usize = 1 << 11;
 
 /// The importance that vertices need to be kept at a tolerance in metres: what has less is nearer
 /// to what is drawn than the tolerance.

@@ -34,13 +34,14 @@ pub struct EmbeddedLayer {
 }
 
 impl EmbeddedLayer {
-    /// Prepares what was read of `file` as `settings` want it for the layer `id`.
+    /// Prepares what was read of `file` as `settings` want it for the layer `id`. `digest` is that of
+    /// the file: tiles of another version of it are others.
     ///
     /// # Errors
     /// The settings don't match the file.
     pub fn new(
         id: &str,
-        file: &str,
+        (file, digest): (&str, u128),
         store: Arc<Store>,
         settings: &TableSettings,
     ) -> Result<Self, Mismatch> {
@@ -78,7 +79,7 @@ impl EmbeddedLayer {
         Ok(Self {
             // The file's name, not its path, which may be another on each server.
             definition: format!(
-                "{id} of {:?}; id {id_column:?}; {properties:?}; order {order:?}; filter {text:?}",
+                "{id} of {:?} {digest:032x}; id {id_column:?}; {properties:?}; order {order:?}; filter {text:?}",
                 std::path::Path::new(file).file_name(),
             ),
             filterable: filterable.collect::<Result<_, _>>()?,
@@ -241,7 +242,7 @@ impl Names<'_> {
         let key = |order: &crate::source::OrderBy| {
             let column = self.find(&order.column)?;
             let types = self.columns[column].types;
-            Ok(Key::new(order, column, types == (Types { ints: true, ..Types::default() })))
+            Ok(Key::new(order, column, types))
         };
         order.iter().flatten().map(key).collect()
     }

@@ -9,7 +9,7 @@ use bytesize::ByteSize;
 use thiserror::Error;
 
 use super::bytes::Hashed;
-use super::store::Store;
+use super::store::{Store, TooMany};
 
 /// Features that can't be read whose reasons are kept.
 pub(super) const TOLD: usize = 5;
@@ -87,6 +87,11 @@ pub enum LoadError {
          -nln {table} -lco GEOMETRY_NAME=geom"
     )]
     TooLarge { file: String, limit: ByteSize, table: String },
+    #[error(
+        "{file} has more than {what}, which is as many as memory has places for: load it into PostGIS \
+         and serve it from there:\n    ogr2ogr -f PostgreSQL \"PG:host=… dbname=…\" {file}"
+    )]
+    TooMany { file: String, what: TooMany },
     #[error("{file} is no file that Tesela reads: {expected}")]
     Unknown { file: String, expected: String },
 }
@@ -189,6 +194,10 @@ impl<'a> Subject<'a> {
             limit: self.options.memory_limit,
             table: stem.to_lowercase(),
         }
+    }
+
+    pub(super) fn too_many(&self, what: TooMany) -> LoadError {
+        LoadError::TooMany { file: self.name(), what }
     }
 
     /// It is in a reference system that needs to be converted.

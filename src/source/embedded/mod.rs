@@ -85,11 +85,14 @@ impl Source for EmbeddedSource {
     fn feature<'a>(
         &'a self,
         request: FeatureRequest<'a>,
-        _: Deadline,
+        deadline: Deadline,
     ) -> BoxFuture<'a, Result<Option<Vec<u8>>, SourceError>> {
         Box::pin(async move {
             let SourceLayer::Embedded(layer) = request.layer else { return Ok(None) };
-            Ok(tokio::task::block_in_place(|| feature::feature(layer, &request)))
+            let core = timeout_at(deadline.instant(), self.cores.acquire()).await;
+            let _core = core.map_err(|_| too_late())?;
+            let found = || feature::feature(layer, &request, deadline);
+            tokio::task::block_in_place(found).map_err(|TooLate| too_late())
         })
     }
 }

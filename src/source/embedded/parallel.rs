@@ -85,7 +85,7 @@ impl Subject<'_> {
         let flaws = batches.iter_mut().flat_map(|read| std::mem::take(&mut read.flaws));
         let flaws = flaws.take(TOLD).map(|flaw| format!("{}: {flaw}", self.name())).collect();
         let batches = batches.into_iter().map(|read| read.batch).collect();
-        let store = Store::new(batches).map_err(|_| self.too_large())?;
+        let store = Store::new(batches).map_err(|what| self.too_many(what))?;
         let layers = vec![Contained { name: None, store: Arc::new(store) }];
         Ok(Loaded { layers, digest, skipped, flaws, left_out: Vec::new() })
     }

@@ -1,5 +1,6 @@
 //! `order_by` of features in memory, as bytes that compare as the features' places do.
 
+use super::batch::Types;
 use super::store::Store;
 use super::values::Code;
 use crate::source::OrderBy;
@@ -14,14 +15,20 @@ pub(super) struct Key {
     nulls_first: bool,
     /// All values are integers, which are compared exactly then.
     whole: bool,
+    /// All values are times in UTC, whose fractions of a second may have any number of digits.
+    times: bool,
 }
 
 impl Key {
-    pub(super) fn new(order: &OrderBy, column: usize, whole: bool) -> Self {
+    pub(super) fn new(order: &OrderBy, column: usize, types: Types) -> Self {
         let descending = order.descending;
         // As SQL has it: a value that isn't there is above all others.
         let nulls_first = order.nulls_first.unwrap_or(descending);
-        Self { column, descending, nulls_first, whole }
+        let only = |wanted: Types| types == wanted;
+        let none = Types::default();
+        let whole = only(Types { ints: true, ..none });
+        let times = only(Types { texts: true, times: true, ..none });
+        Self { column, descending, nulls_first, whole, times }
     }
 
     /// Appends the bytes of a feature. Booleans come before numbers and those before texts, which
@@ -40,6 +47,8 @@ impl Key {
             Value::Int(value) => append_double(value as f64, rank),
             Value::Double(value) => append_double(value, rank),
             Value::Text(text) => {
+                // Without the letter at the end, more digits are later.
+                let text = if self.times { text.trim_end_matches('Z') } else { text };
                 rank.push(2);
                 // A zero is two bytes, so that the end is below all that may follow.
                 for byte in text.bytes() {
@@ -81,9 +90,9 @@ mod tests {
     }
 
     /// Places of the values in their order.
-    fn order(order_by: &str, whole: bool, values: &[Option<Value<'_>>]) -> Vec<u64> {
+    fn order(order_by: &str, types: Types, values: &[Option<Value<'_>>]) -> Vec<u64> {
         let store = store(values);
-        let key = Key::new(&order_by.parse().unwrap(), 0, whole);
+        let key = Key::new(&order_by.parse().unwrap(), 0, types);
         let mut all: Vec<(Vec<u8>, u64)> = (0..store.len())
             .map(|feature| {
                 let mut rank = Vec::new();
@@ -97,11 +106,15 @@ mod tests {
 
     #[test]
     fn features_come_in_the_order_of_their_values() {
+        let whole = Types { ints: true, ..Types::default() };
+        let times = Types { texts: true, times: true, ..Types::default() };
+        let moments = ["2026-01-01T12:00:00.25Z", "2026-01-01T12:00:00Z", "2026-01-01T12:00:00.3Z"];
+        assert_eq!(order("a", times, &moments.map(|text| Some(Value::Text(text)))), [1, 0, 2]);
         let big = (1 << 53) + 1;
         let ints = [Some(Value::Int(big)), None, Some(Value::Int(-3)), Some(Value::Int(big - 1))];
-        assert_eq!(order("a", true, &ints), [2, 3, 0, 1]);
-        assert_eq!(order("a DESC", true, &ints), [1, 0, 3, 2]);
-        assert_eq!(order("a DESC NULLS LAST", true, &ints), [0, 3, 2, 1]);
+        assert_eq!(order("a", whole, &ints), [2, 3, 0, 1]);
+        assert_eq!(order("a DESC", whole, &ints), [1, 0, 3, 2]);
+        assert_eq!(order("a DESC NULLS LAST", whole, &ints), [0, 3, 2, 1]);
         let mixed = [
             Some(Value::Text("b")),
             Some(Value::Double(-0.5)),
@@ -111,7 +124,7 @@ mod tests {
             Some(Value::Bool(true)),
             Some(Value::Text("a\0")),
         ];
-        assert_eq!(order("a", false, &mixed), [5, 1, 4, 3, 6, 2, 0]);
-        assert_eq!(order("a DESC", false, &mixed), [0, 2, 6, 3, 4, 1, 5]);
+        assert_eq!(order("a", Types::default(), &mixed), [5, 1, 4, 3, 6, 2, 0]);
+        assert_eq!(order("a DESC", Types::default(), &mixed), [0, 2, 6, 3, 4, 1, 5]);
     }
 }

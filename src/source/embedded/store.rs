@@ -48,26 +48,28 @@ pub struct Store {
     empty: u64,
 }
 
-/// There are more points, properties or values than places for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TooLarge;
+/// What there is more of than there are places for it; for people.
+pub(super) type TooMany = &'static str;
 
 impl Store {
     /// The features of all batches.
     ///
     /// # Errors
     /// They are too many.
-    pub(super) fn new(batches: Vec<Batch>) -> Result<Self, TooLarge> {
-        let (columns, keys) = columns(&batches).ok_or(TooLarge)?;
+    pub(super) fn new(batches: Vec<Batch>) -> Result<Self, TooMany> {
+        let (columns, keys) = columns(&batches).ok_or("65,535 names of properties")?;
         let mut values = Interner::default();
         let codes: Option<Vec<Codes>> =
             batches.iter().map(|batch| values.take(batch.values.values())).collect();
-        let codes = codes.ok_or(TooLarge)?;
+        let codes = codes.ok_or("536,870,912 different values")?;
         let total = |of: fn(&Batch) -> usize| batches.iter().map(of).sum::<usize>();
         let (features, points) = (total(|b| b.features.len()), total(|b| b.points.len()));
         let tags = total(|b| b.tags.len());
-        if points >= MAX_POINTS || u32::try_from(features.max(tags)).is_err() {
-            return Err(TooLarge);
+        if points >= MAX_POINTS {
+            return Err("2,147,483,647 vertices");
+        }
+        if u32::try_from(features.max(tags)).is_err() {
+            return Err("4,294,967,295 properties of features");
         }
         let mut store = Self {
             columns,
@@ -276,6 +278,11 @@ impl Store {
         let mut bounds = Bounds::EMPTY;
         self.each_part(feature, |_, points| points.iter().for_each(|point| bounds.grow(*point)));
         bounds
+    }
+
+    /// Coordinates of a feature.
+    pub(super) fn vertices_of(&self, feature: usize) -> usize {
+        self.points_start(feature + 1) - self.points_start(feature)
     }
 
     fn parts_start(&self, feature: usize) -> usize {

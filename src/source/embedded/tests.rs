@@ -45,7 +45,7 @@ fn layer(store: Arc<Store>) -> EmbeddedLayer {
         details: Vec::new(),
         params: Default::default(),
     };
-    EmbeddedLayer::new("layer", "t.geojson", store, &settings).unwrap()
+    EmbeddedLayer::new("layer", ("t.geojson", 0), store, &settings).unwrap()
 }
 
 fn simplified(tolerance: f64) -> LayerSpec {

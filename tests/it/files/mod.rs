@@ -137,6 +137,14 @@ fn a_configured_layer_of_a_file_takes_the_place_of_the_published_one() {
     let catalog = server.get("/catalog").json();
     let ids: Vec<_> = catalog["tiles"].as_object().unwrap().keys().collect();
     assert_eq!(ids, ["towns"], "paths start where the configuration is");
+    let config = folder.write(
+        "tesela.toml",
+        "[files]\npublish = [\".\", \"../\"]\n[layers.towns]\nfile = \"cities.geojson\"\n\
+         properties = []\n",
+    );
+    let done = run(&["check", "--config", &config]);
+    let text = String::from_utf8(done.stdout).unwrap();
+    assert!(!text.contains("\ncities"), "a file is the same however it is spelled: {text}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::{collection, feature, serve};
 use crate::support::eventually;
 use crate::support::files::Folder;
 use crate::support::server::Server;
+use crate::support::tile::Property;
 
 /// Names of the features in the world's tile.
 fn names(server: &Server, layer: &str) -> Vec<String> {
@@ -94,4 +95,87 @@ fn a_file_that_is_written_bit_by_bit_is_read_once_it_is_whole() {
     }
     eventually("all features are there", || names(&server, "x").len() as u64 == number - 1);
     assert!(!server.log().contains("still served"), "{}", server.log());
+}
+
+#[test]
+fn no_tile_of_an_old_version_is_served_as_the_new_one_while_everybody_asks() {
+    let folder = Folder::new();
+    let text = |name: &str| {
+        let at = |i: u64| {
+            (f64::from(i as u32 % 32) * 11.0 - 170.0, f64::from(i as u32 / 32) * 5.0 - 80.0)
+        };
+        let features = (0..1024).map(|i| feature(i, name, at(i).0, at(i).1));
+        collection(&features.collect::<Vec<_>>())
+    };
+    let path = folder.write("x.geojson", text("v0"));
+    let server = serve(&[&path]);
+    let tiles: Vec<String> = (0..1024u32).map(|i| format!("/x/5/{}/{}", i % 32, i / 32)).collect();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for first in 0..6 {
+            let (tiles, server, done) = (&tiles, &server, &done);
+            scope.spawn(move || {
+                for tile in tiles.iter().cycle().skip(first * 170) {
+                    if done.load(std::sync::atomic::Ordering::Relaxed) {
+                        return;
+                    }
+                    server.get(tile);
+                }
+            });
+        }
+        let mut last = version(&server);
+        for number in 1..=3 {
+            let name = format!("v{number}");
+            folder.write("x.geojson", text(&name));
+            eventually("the new version is published", || version(&server) != last);
+            last = version(&server);
+            let (_, v) = last.rsplit_once("?v=").unwrap();
+            for tile in tiles.iter().step_by(9) {
+                let found = server.tile(&format!("{tile}?v={v}"));
+                for feature in found.iter().flat_map(|layer| &layer.features) {
+                    assert_eq!(feature.properties["name"], Property::Text(name.clone()), "{tile}");
+                }
+            }
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn a_new_version_that_a_configured_layer_cant_be_made_of_is_refused() {
+    let folder = Folder::new();
+    let path = folder.write("x.geojson", collection(&[feature(1, "old", 1.0, 2.0)]));
+    let server = Server::configured(&format!(
+        "[layers.x]\nfile = \"{path}\"\nproperties = [\"name\"]\ndata_version = \"mine\"\n"
+    ));
+    let before = version(&server);
+    folder.write("x.geojson", r#"{"type":"Feature","properties":{"title":"new"},"geometry":{"type":"Point","coordinates":[1,2]}}"#);
+    eventually("the log says why", || {
+        server.log().contains("has a property `name`") && server.log().contains("still served")
+    });
+    assert_eq!(names(&server, "x"), ["Text(\"old\")"]);
+    folder.write("x.geojson", collection(&[feature(1, "good", 1.0, 2.0)]));
+    eventually("the good one is served", || names(&server, "x") == ["Text(\"good\")"]);
+    assert_ne!(version(&server), before, "whatever data_version says");
+}
+
+#[test]
+fn strict_holds_for_files_that_change_too() {
+    let folder = Folder::new();
+    let path = folder.write("x.ndjson", feature(1, "old", 1.0, 2.0));
+    let server = serve(&[&path, "--strict"]);
+    folder
+        .write("x.ndjson", feature(1, "new", 1.0, 2.0) + "\n{\"type\":\"Feature\",\"geometry\":1}");
+    eventually("the log says so", || server.log().contains("1 features can't be read"));
+    assert_eq!(names(&server, "x"), ["Text(\"old\")"]);
+}
+
+#[test]
+fn a_file_that_turns_up_takes_no_name_from_another() {
+    let folder = Folder::new();
+    folder.write("x.geojson", collection(&[feature(1, "old", 1.0, 2.0)]));
+    let server = serve(&[folder.text()]);
+    folder.write("x.ndjson", feature(1, "other", 1.0, 2.0));
+    eventually("the log says so", || server.log().contains("there is a layer x already"));
+    assert_eq!(names(&server, "x"), ["Text(\"old\")"]);
 }

@@ -152,7 +152,7 @@ fn times_of_a_file_are_compared_as_times() {
         let allow_filter = ["name", "number", "ratio", "good", "time"].map(str::to_owned).into();
         let settings = TableSettings { allow_filter, ..TableSettings::default() };
         let store = loaded.layers[0].store.clone();
-        let layer = EmbeddedLayer::new("sample", &path, store, &settings).unwrap();
+        let layer = EmbeddedLayer::new("sample", (&path, 0), store, &settings).unwrap();
         assert_eq!(layer.keys(), ["name", "number", "ratio", "good", "time"], "{path}");
         let kinds: Vec<_> = layer.filterable().iter().map(|(_, kind)| *kind).collect();
         assert_eq!(kinds, [Kind::Text, Kind::Number, Kind::Number, Kind::Bool, Kind::Time]);

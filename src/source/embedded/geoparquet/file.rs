@@ -41,7 +41,7 @@ impl Subject<'_> {
         let read = catch_unwind(AssertUnwindSafe(|| self.rows(&mut steps)));
         let reading = read.unwrap_or_else(|_| Err(self.broken("its Parquet can't be decoded")))?;
         steps.finish();
-        let store = Store::new(reading.batches).map_err(|_| self.too_large())?;
+        let store = Store::new(reading.batches).map_err(|what| self.too_many(what))?;
         Ok(Loaded {
             layers: vec![Contained { name: None, store: Arc::new(store) }],
             digest,

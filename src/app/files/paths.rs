@@ -1,0 +1,98 @@
+//! Which files settings mean.
+
+use std::path::{Path, PathBuf};
+
+use super::FilesError;
+use crate::config::Settings;
+use crate::source::embedded::{endings, is_readable};
+
+/// A file that the settings mean.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    /// How the settings spell it; never empty.
+    pub(super) names: Vec<String>,
+    /// Without links and detours.
+    pub(super) whole: PathBuf,
+    /// Its layers are published as they are.
+    pub(super) publish: bool,
+}
+
+impl Wanted {
+    pub(super) fn new(name: String, publish: bool) -> Self {
+        Self { whole: whole(&name), names: vec![name], publish }
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.names[0]
+    }
+
+    /// Whether it is the file of that name.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.names.iter().any(|known| known == name) || self.whole == whole(name)
+    }
+}
+
+fn whole(name: &str) -> PathBuf {
+    std::fs::canonicalize(name).unwrap_or_else(|_| name.into())
+}
+
+/// All files that the settings name, each once, however it is spelled.
+pub(super) fn wanted(settings: &Settings) -> Result<Vec<Wanted>, FilesError> {
+    let mut all: Vec<Wanted> = Vec::new();
+    let mut add = |name: String, publish: bool| match all.iter_mut().find(|one| one.is(&name)) {
+        Some(known) => {
+            if !known.names.contains(&name) {
+                known.names.push(name);
+            }
+        }
+        None => all.push(Wanted::new(name, publish)),
+    };
+    for source in &settings.files.publish {
+        expanded(source)?.into_iter().for_each(|path| add(path, true));
+    }
+    for path in settings.layers.values().flat_map(|layer| layer.files()) {
+        if !Path::new(path).is_file() {
+            return Err(FilesError::Missing(path.clone()));
+        }
+        add(path.clone(), false);
+    }
+    Ok(all)
+}
+
+/// The files that a path means: its own, a folder's, or those that a pattern fits.
+pub(super) fn expanded(source: &str) -> Result<Vec<String>, FilesError> {
+    let path = Path::new(source);
+    if path.is_file() {
+        return Ok(vec![source.to_owned()]);
+    }
+    let found: Vec<_> = if path.is_dir() {
+        let failed = |cause| FilesError::Folder { folder: source.to_owned(), cause };
+        let entries = std::fs::read_dir(path).map_err(failed)?;
+        let entries: Result<Vec<_>, _> = entries.map(|entry| Ok(entry?.path())).collect();
+        entries.map_err(failed)?
+    } else {
+        let failed = |cause| FilesError::Pattern { pattern: source.to_owned(), cause };
+        let has_pattern = source.contains(['*', '?', '[']);
+        let found = glob::glob(source).map_err(failed)?;
+        let found: Vec<_> = found.filter_map(Result::ok).collect();
+        if found.is_empty() && !has_pattern {
+            return Err(FilesError::Missing(source.to_owned()));
+        }
+        found
+    };
+    let is_wanted = |path: &Path| is_readable(path) && path.is_file() && !is_plain_json(path);
+    let mut found: Vec<String> = (found.iter().filter(|path| is_wanted(path)))
+        .filter_map(|path| Some(path.to_str()?.to_owned()))
+        .collect();
+    found.sort_unstable();
+    if found.is_empty() {
+        let endings = endings().filter(|ending| ending != ".json").collect::<Vec<_>>().join(", ");
+        return Err(FilesError::Empty { folder: source.to_owned(), endings });
+    }
+    Ok(found)
+}
+
+/// Most files that end so are something else: they are only read if they are named.
+fn is_plain_json(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"))
+}
