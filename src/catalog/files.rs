@@ -70,6 +70,9 @@ impl File {
             (None, _) => {
                 Err(Mismatch::AmbiguousLayer { file: self.path().to_owned(), choices: choices() })
             }
+            (Some(_), [Contained { name: None, .. }]) => {
+                Err(Mismatch::OneLayer { file: self.path().to_owned() })
+            }
             (Some(name), _) => {
                 let found = layers.iter().find(|layer| layer.name.as_deref() == Some(name));
                 found.ok_or_else(|| Mismatch::NoLayer {

@@ -26,10 +26,16 @@ pub enum FilesError {
         "there is no file {0:?}; a source is a file, a folder, or a database's postgres:// URL"
     )]
     Missing(String),
+    #[error("layers.{layer}.file: there is no file {path:?}, or it can't be seen")]
+    MissingOfLayer { layer: String, path: String },
+    #[error("{0:?} is a pipe or a device; only files can be read again when they change")]
+    Special(String),
     #[error("folder {folder:?} can't be read: {cause}")]
     Folder { folder: String, cause: std::io::Error },
     #[error("{folder:?} holds no file that Tesela reads; those of a folder end in {endings}")]
     Empty { folder: String, endings: String },
+    #[error("{pattern:?} fits no file that Tesela reads; those that it fits end in {endings}")]
+    NoneFits { pattern: String, endings: String },
     #[error("{pattern:?} is no pattern of file names: {cause}")]
     Pattern { pattern: String, cause: glob::PatternError },
     #[error(transparent)]
@@ -154,7 +160,8 @@ fn report(path: &str, loaded: &Loaded, took: Duration) {
             None => info!(file = path, features, vertices, memory, seconds, "loaded"),
         }
         if store.without_place() > 0 {
-            info!(file = path, "{} features have no geometry", store.without_place());
+            let count = store.without_place();
+            info!(file = path, count, "features without a geometry");
         }
     }
 }

@@ -50,11 +50,14 @@ pub(super) fn wanted(settings: &Settings) -> Result<Vec<Wanted>, FilesError> {
     for source in &settings.files.publish {
         expanded(source)?.into_iter().for_each(|path| add(path, true));
     }
-    for path in settings.layers.values().flat_map(|layer| layer.files()) {
-        if !Path::new(path).is_file() {
-            return Err(FilesError::Missing(path.clone()));
+    for (id, layer) in &settings.layers {
+        for path in layer.files() {
+            if !Path::new(path).is_file() {
+                let (layer, path) = (id.clone(), path.clone());
+                return Err(FilesError::MissingOfLayer { layer, path });
+            }
+            add(path.clone(), false);
         }
-        add(path.clone(), false);
     }
     Ok(all)
 }
@@ -64,6 +67,9 @@ pub(super) fn expanded(source: &str) -> Result<Vec<String>, FilesError> {
     let path = Path::new(source);
     if path.is_file() {
         return Ok(vec![source.to_owned()]);
+    }
+    if path.exists() && !path.is_dir() {
+        return Err(FilesError::Special(source.to_owned()));
     }
     let found: Vec<_> = if path.is_dir() {
         let failed = |cause| FilesError::Folder { folder: source.to_owned(), cause };
@@ -80,16 +86,26 @@ pub(super) fn expanded(source: &str) -> Result<Vec<String>, FilesError> {
         }
         found
     };
-    let is_wanted = |path: &Path| is_readable(path) && path.is_file() && !is_plain_json(path);
+    let is_wanted = |path: &Path| {
+        is_readable(path) && path.is_file() && !is_plain_json(path) && !is_hidden(path)
+    };
     let mut found: Vec<String> = (found.iter().filter(|path| is_wanted(path)))
         .filter_map(|path| Some(path.to_str()?.to_owned()))
         .collect();
     found.sort_unstable();
     if found.is_empty() {
         let endings = endings().filter(|ending| ending != ".json").collect::<Vec<_>>().join(", ");
-        return Err(FilesError::Empty { folder: source.to_owned(), endings });
+        return Err(match path.is_dir() {
+            true => FilesError::Empty { folder: source.to_owned(), endings },
+            false => FilesError::NoneFits { pattern: source.to_owned(), endings },
+        });
     }
     Ok(found)
+}
+
+/// What systems put beside files, such as `._roads.geojson`.
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with('.'))
 }
 
 /// Most files that end so are something else: they are only read if they are named.

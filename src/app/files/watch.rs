@@ -22,7 +22,8 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct Stamp {
     modified: Option<SystemTime>,
     length: u64,
-    file: Option<u64>,
+    /// The file itself, and when anything about it changed last: seconds, nanoseconds.
+    file: Option<[i64; 3]>,
     /// What SQLite has written beside a GeoPackage and not into it yet.
     beside: Option<(Option<SystemTime>, u64)>,
 }
@@ -30,7 +31,8 @@ pub(super) struct Stamp {
 impl Stamp {
     /// `None` while there is no file.
     pub(super) fn of(path: &str) -> Option<Self> {
-        let metadata = std::fs::metadata(path).ok()?;
+        // A pipe would have whoever reads it wait for ever.
+        let metadata = std::fs::metadata(path).ok().filter(Metadata::is_file)?;
         let beside = std::fs::metadata(format!("{path}-wal")).ok();
         Some(Self {
             modified: metadata.modified().ok(),
@@ -42,12 +44,13 @@ impl Stamp {
 }
 
 #[cfg(unix)]
-fn inode(metadata: &Metadata) -> Option<u64> {
-    Some(std::os::unix::fs::MetadataExt::ino(metadata))
+fn inode(metadata: &Metadata) -> Option<[i64; 3]> {
+    use std::os::unix::fs::MetadataExt;
+    Some([metadata.ino().cast_signed(), metadata.ctime(), metadata.ctime_nsec()])
 }
 
 #[cfg(not(unix))]
-fn inode(_: &Metadata) -> Option<u64> {
+fn inode(_: &Metadata) -> Option<[i64; 3]> {
     None
 }
 
@@ -120,9 +123,24 @@ impl Files {
         false
     }
 
-    /// Why a configured layer couldn't be made any more of a new version of a file.
+    /// Why a new version of a file would take a layer away.
     fn objection(&self, entry: &Entry, loaded: &Loaded) -> Option<String> {
         let before = self.current();
+        let (old, new) =
+            (self.file(entry, entry.state.lock().loaded.clone()), self.file(entry, loaded.clone()));
+        let names: HashSet<&str> = new.layer_names().collect();
+        let gone = old.layer_names().find(|name| entry.wanted.publish && !names.contains(name));
+        if let Some(name) = gone {
+            return Some(format!("it has no layer {name} any more: restart to serve what it has"));
+        }
+        let others = before.iter().filter(|file| file.publish && file.path() != old.path());
+        let taken: HashSet<&str> = others.flat_map(File::layer_names).collect();
+        let added = new.layer_names().filter(|name| old.layer_names().all(|known| known != *name));
+        if let Some(name) =
+            added.into_iter().find(|name| entry.wanted.publish && taken.contains(name))
+        {
+            return Some(has_namesake(name));
+        }
         let mut after = before.clone();
         let changed = after.iter_mut().find(|file| file.path() == entry.wanted.path())?;
         changed.loaded = loaded.clone();
@@ -159,10 +177,7 @@ impl Files {
                         self.entries.write().push(entry);
                         return true;
                     }
-                    Some(name) => format!(
-                        "there is a layer {name} already, whose name would become another: restart \
-                         to serve both"
-                    ),
+                    Some(name) => has_namesake(&name),
                 }
             }
             Err(error) => error.to_string(),
@@ -180,6 +195,12 @@ impl Files {
             all.iter().filter(|file| file.publish).flat_map(File::layer_names).collect();
         new.layer_names().find(|name| taken.contains(name)).map(str::to_owned)
     }
+}
+
+fn has_namesake(name: &str) -> String {
+    format!(
+        "there is a layer {name} already, whose name would become another: restart to serve both"
+    )
 }
 
 impl Entry {

@@ -245,9 +245,10 @@ fn place([x, y]: Point, crs: Crs) -> Result<Point, Flaw> {
     }
     match crs {
         Crs::WebMercator => Ok([x, y]),
-        Crs::Wgs84 if x.abs() > MAX_DEGREES[0] || y.abs() > MAX_DEGREES[1] => {
-            Err(format!("coordinates must be degrees, longitude first, and these are {x}, {y}"))
-        }
+        Crs::Wgs84 if x.abs() > MAX_DEGREES[0] || y.abs() > MAX_DEGREES[1] => Err(format!(
+            "coordinates must be degrees, longitude first, and these are {x}, {y}; others are \
+                 converted by ogr2ogr -s_srs EPSG:… -t_srs EPSG:4326"
+        )),
         Crs::Wgs84 => {
             let (x, y) = project(x, y);
             Ok([x, y])

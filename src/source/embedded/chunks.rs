@@ -8,10 +8,12 @@
 //!   {"type":"FeatureCollection","features":[ {…} , {…} ],"name":"x"}
 //!   ├──────────────── head ────────────────┤ unit  unit ├── tail ──┤
 //! ```
+//!
+//! Once an object has ended with its line, each line is one: then a broken one takes no others along.
 
 use std::ops::Range;
 
-use memchr::{memchr2, memchr3};
+use memchr::{memchr, memchr2, memchr3};
 
 use super::parallel::{CHUNK, Chunk};
 
@@ -29,6 +31,8 @@ pub(super) struct Broken {
 enum State {
     /// Before, between or behind objects.
     Outside,
+    /// Behind an object of one line, which may be the first of many.
+    Ended,
     /// In an object that may be a collection, or may be a feature.
     Object,
     /// Between the features of a collection.
@@ -37,6 +41,8 @@ enum State {
     Feature,
     /// Behind the features of a collection.
     Tail,
+    /// Each line is an object.
+    Lines,
 }
 
 /// Takes a file apart as it is read.
@@ -51,6 +57,8 @@ pub(super) struct Splitter {
     /// Where the object, the feature or the tail begins.
     start: usize,
     depth: usize,
+    /// Bytes of features that are enough for a chunk.
+    enough: usize,
     /// Up to where the string that ends the buffer has been looked through.
     searched: usize,
     units: Vec<Range<usize>>,
@@ -70,6 +78,7 @@ impl Default for Splitter {
             state: State::Outside,
             start: 0,
             depth: 0,
+            enough: CHUNK,
             searched: 0,
             units: Vec::new(),
             count: 0,
@@ -86,7 +95,9 @@ impl Splitter {
         while self.at < self.buffer.len() {
             let moved = match self.state {
                 State::Outside => self.outside()?,
+                State::Ended => self.ended(),
                 State::Between => self.between()?,
+                State::Lines => self.line(),
                 State::Object | State::Feature | State::Tail => self.inside(),
             };
             if !moved {
@@ -96,10 +107,15 @@ impl Splitter {
         Ok(())
     }
 
-    /// Features, if there are enough of them; `all` for as many as there are.
+    /// Features, if there are enough of them; `all`, at the end of the file, for as many as there are.
     pub(super) fn chunk(&mut self, all: bool) -> Option<Chunk> {
+        if all && self.state == State::Lines && self.is_at_end_of_line() {
+            // It needs no line break.
+            self.push_line(self.buffer.len());
+            (self.start, self.at) = (self.buffer.len(), self.buffer.len());
+        }
         let end = self.units.last()?.end;
-        if end < CHUNK && !all {
+        if end < self.enough && !all {
             return None;
         }
         let rest = self.buffer.split_off(end);
@@ -126,15 +142,31 @@ impl Splitter {
     /// The file ends here.
     pub(super) fn end(&self) -> Result<(), Broken> {
         let within = match self.state {
-            State::Outside => return Ok(()),
+            State::Outside | State::Ended => return Ok(()),
             State::Between | State::Tail => {
                 "it ends before its collection of features does".to_owned()
             }
-            State::Object | State::Feature => {
-                format!("it ends in the middle of feature {}", self.count + 1)
-            }
+            State::Lines if self.is_at_end_of_line() => return Ok(()),
+            State::Object | State::Feature | State::Lines => format!(
+                "it ends in the middle of feature {}, which begins at byte {}",
+                self.count + 1,
+                self.offset + self.start as u64
+            ),
         };
         Err(Broken { offset: self.offset + self.buffer.len() as u64, reason: within })
+    }
+
+    /// Whether the line ends where the object does.
+    fn ended(&mut self) -> bool {
+        match self.buffer[self.at] {
+            b'\n' => {
+                self.at += 1;
+                (self.state, self.start) = (State::Lines, self.at);
+            }
+            byte if byte.is_ascii_whitespace() => self.at += 1,
+            _ => self.state = State::Outside,
+        }
+        true
     }
 
     fn outside(&mut self) -> Result<bool, Broken> {
@@ -148,9 +180,48 @@ impl Splitter {
         Ok(true)
     }
 
+    /// Goes behind the next line. False if that takes more of the file.
+    fn line(&mut self) -> bool {
+        let rest = &self.buffer[self.at..];
+        let Some(length) = memchr(b'\n', rest) else {
+            self.at = self.buffer.len();
+            return false;
+        };
+        let end = self.at + length;
+        self.push_line(end);
+        (self.at, self.start) = (end + 1, end + 1);
+        true
+    }
+
+    /// The line up to `end` is a unit, unless there is nothing in it.
+    fn push_line(&mut self, end: usize) {
+        let is_space = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x1e;
+        let line = &self.buffer[self.start..end];
+        let Some(first) = line.iter().position(|byte| !is_space(byte)) else { return };
+        let last = line.iter().rposition(|byte| !is_space(byte)).unwrap_or(first);
+        self.units.push(self.start + first..self.start + last + 1);
+        self.count += 1;
+    }
+
+    /// Whether nothing is left, or a line that only lacks its end.
+    fn is_at_end_of_line(&self) -> bool {
+        let rest = self.buffer[self.start..].trim_ascii();
+        rest.is_empty() || rest.ends_with(b"}")
+    }
+
     fn between(&mut self) -> Result<bool, Broken> {
         match self.buffer[self.at] {
             b'{' => self.open(State::Feature),
+            // No features, but no reason to refuse the others.
+            b'n' | b't' | b'f' | b'-' | b'0'..=b'9' => {
+                let is_end = |byte: &u8| matches!(byte, b',' | b']') || byte.is_ascii_whitespace();
+                let Some(length) = self.buffer[self.at..].iter().position(is_end) else {
+                    return Ok(false);
+                };
+                self.units.push(self.at..self.at + length);
+                self.count += 1;
+                self.at += length;
+            }
             byte if byte.is_ascii_whitespace() || byte == b',' => self.at += 1,
             b']' => {
                 (self.state, self.start, self.depth) = (State::Tail, self.at, 1);
@@ -243,8 +314,13 @@ impl Splitter {
             state => {
                 self.units.push(whole);
                 self.count += 1;
-                let is_object = state == State::Object;
-                self.state = if is_object { State::Outside } else { State::Between };
+                let one_line = state == State::Object
+                    && memchr(b'\n', &self.buffer[self.start..self.at]).is_none();
+                self.state = match state {
+                    State::Object if one_line => State::Ended,
+                    State::Object => State::Outside,
+                    _ => State::Between,
+                };
             }
         }
     }
@@ -257,77 +333,4 @@ impl Splitter {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The features and what surrounds them, read in pieces of so many bytes.
-    fn split(text: &str, piece: usize) -> Result<(Vec<String>, Vec<String>), Broken> {
-        let mut splitter = Splitter::default();
-        let mut units = Vec::new();
-        let mut offset = 0;
-        for bytes in text.as_bytes().chunks(piece) {
-            splitter.push(bytes)?;
-            while let Some(chunk) = splitter.chunk(true) {
-                assert_eq!(chunk.first as usize, units.len() + 1);
-                for unit in &chunk.units {
-                    let at = chunk.offset as usize + unit.start;
-                    assert!(at >= offset, "in the file's order");
-                    offset = at;
-                    let unit = &chunk.bytes[unit.clone()];
-                    assert_eq!(&text.as_bytes()[at..at + unit.len()], unit);
-                    units.push(String::from_utf8(unit.to_vec()).unwrap());
-                }
-            }
-        }
-        splitter.end()?;
-        let members =
-            splitter.members.into_iter().map(|(_, text)| String::from_utf8(text).unwrap());
-        Ok((units, members.collect()))
-    }
-
-    #[test]
-    fn features_are_found_however_the_file_is_read() {
-        let features = [
-            r#"{"type":"Feature","properties":{"features":[1],"a":"}\"{\\"},"geometry":null}"#,
-            r#"{ }"#,
-            r#"{"x":[{"y":{}}]}"#,
-        ];
-        let [a, b, c] = features;
-        let collection = format!(
-            "\u{feff} {{\"name\":\"{{\\\"features\\\":[\",\"crs\":{{\"features\":[{{}}]}},\n\
-             \"features\" : [ {a},\n{b} ,{c}] , \"bbox\":[1,2,3,4]}}\n"
-        );
-        let lines = format!("{a}\n{b}\r\n\n\u{1e}{c}");
-        for piece in [1, 2, 3, 7, 64, 10_000] {
-            let (units, members) = split(&collection, piece).unwrap();
-            assert_eq!(units, features, "{piece}");
-            assert_eq!(members.len(), 2);
-            for text in members {
-                let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-                assert_eq!(json["features"], serde_json::json!([]));
-            }
-            let (units, members) = split(&lines, piece).unwrap();
-            assert_eq!((units.as_slice(), members.len()), (&features.map(str::to_owned)[..], 0));
-        }
-    }
-
-    #[test]
-    fn what_is_no_geojson_is_told_with_its_place() {
-        for (text, offset, reason) in [
-            ("hello", 0, "expected an object of GeoJSON, got \"hello\""),
-            (" [1]", 1, "expected an object of GeoJSON, got \"[1]\""),
-            ("{}\nx", 3, "expected an object of GeoJSON, got \"x\""),
-            ("{\"features\":[ 7 ]}", 14, "expected a feature in the collection, got \"7 ]}\""),
-            ("{\"features\":[{},{\"a\"", 20, "it ends in the middle of feature 2"),
-            ("{\"features\":[{}", 15, "it ends before its collection of features does"),
-            ("{\"features\":[{}]", 16, "it ends before its collection of features does"),
-            ("{\"a\":\"x", 7, "it ends in the middle of feature 1"),
-        ] {
-            let broken = split(text, 3).unwrap_err();
-            let whole = split(text, 100).unwrap_err();
-            assert_eq!((whole.offset, whole.reason.as_str()), (offset, reason), "{text}");
-            assert_eq!(broken.offset, offset, "{text}");
-        }
-        assert_eq!(split("", 1).unwrap().0.len(), 0);
-    }
-}
+mod tests;

@@ -10,6 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use self::values::{Id, Properties, Text};
 use super::batch::{Batch, Flaw};
+use super::load::printable;
 use crate::tile::{Crs, Kind, Point};
 
 /// Reads the text of a feature, or of a geometry without one, into the batch.
@@ -18,9 +19,8 @@ use crate::tile::{Crs, Kind, Point};
 /// Why it can't be used. The batch is as it was.
 fn read(text: &[u8], crs: Crs, batch: &mut Batch) -> Result<(), Flaw> {
     let mut json = serde_json::Deserializer::from_slice(text);
-    let object = Object { batch, crs, within: Within::Nothing }
-        .deserialize(&mut json)
-        .map_err(|error| error.to_string());
+    let object =
+        Object { batch, crs, within: Within::Nothing }.deserialize(&mut json).map_err(flaw);
     let kind = object.and_then(|object| match object.kind.as_deref() {
         Some("Feature") => Ok(object.id),
         Some(kind) if is_geometry(kind) => {
@@ -37,6 +37,12 @@ fn read(text: &[u8], crs: Crs, batch: &mut Batch) -> Result<(), Flaw> {
         Err(_) => batch.cancel(),
     }
     kind.map(drop)
+}
+
+/// What is wrong, without serde's place, which is one within the feature.
+fn flaw(error: serde_json::Error) -> Flaw {
+    let text = error.to_string();
+    printable(text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what))
 }
 
 /// What `crs` names in the members of a collection: GeoJSON of before RFC 7946 could have another

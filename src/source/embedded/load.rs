@@ -78,15 +78,15 @@ pub enum LoadError {
     LeftOut(String),
     #[error(
         "{file} is in {system}, and files can be in WGS 84 (EPSG:4326) and Web Mercator (EPSG:3857): \
-         convert it with\n    ogr2ogr {from}-t_srs EPSG:4326 {converted} {file}"
+         convert it with\n    ogr2ogr {from}-t_srs EPSG:4326 {converted} {path}"
     )]
-    System { file: String, system: String, from: &'static str, converted: String },
+    System { file: String, path: String, system: String, from: &'static str, converted: String },
     #[error(
         "{file} takes more than files.memory_limit, {limit}: raise that, or load the file into PostGIS \
-         and serve it from there:\n    ogr2ogr -f PostgreSQL \"PG:host=… dbname=…\" {file} \
+         and serve it from there:\n    ogr2ogr -f PostgreSQL \"PG:host=… dbname=…\" {path} \
          -nln {table} -lco GEOMETRY_NAME=geom"
     )]
-    TooLarge { file: String, limit: ByteSize, table: String },
+    TooLarge { file: String, path: String, limit: ByteSize, table: String },
     #[error(
         "{file} has more than {what}, which is as many as memory has places for: load it into PostGIS \
          and serve it from there:\n    ogr2ogr -f PostgreSQL \"PG:host=… dbname=…\" {file}"
@@ -147,6 +147,9 @@ fn format(path: &Path) -> Option<Format> {
 /// It can't be read or is too large; or with `strict` a part of it.
 pub fn load(path: &Path, options: LoadOptions<'_>) -> Result<Loaded, LoadError> {
     let file = Subject { path: path.to_owned(), options };
+    if path.exists() && !path.is_file() {
+        return Err(file.broken("it is no regular file, and only those can be read again"));
+    }
     let loaded = match format(path) {
         Some(Format::GeoJson) => file.geojson(),
         Some(Format::FlatGeobuf) => file.flatgeobuf(),
@@ -157,6 +160,15 @@ pub fn load(path: &Path, options: LoadOptions<'_>) -> Result<Loaded, LoadError> 
     file.judge(loaded)
 }
 
+/// What a file says of itself must not move a terminal's cursor.
+pub(super) fn printable(text: &str) -> String {
+    let shown = |c: char| match c.is_control() {
+        true => c.escape_debug().collect::<Vec<_>>(),
+        false => vec![c],
+    };
+    text.chars().flat_map(shown).collect()
+}
+
 /// A file while it is read.
 pub(super) struct Subject<'a> {
     pub(super) path: PathBuf,
@@ -165,7 +177,17 @@ pub(super) struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     pub(super) fn name(&self) -> String {
-        self.path.display().to_string()
+        printable(&self.path.display().to_string())
+    }
+
+    /// The path for a shell.
+    fn quoted(&self, path: &Path) -> String {
+        let text = path.display().to_string();
+        let is_plain = |c: char| c.is_alphanumeric() || "/._-+,".contains(c);
+        match text.chars().all(is_plain) {
+            true => text,
+            false => format!("'{}'", printable(&text).replace('\'', "'\\''")),
+        }
     }
 
     /// Opens the file for being read from its first byte to its last.
@@ -191,8 +213,9 @@ impl<'a> Subject<'a> {
         let stem = self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         LoadError::TooLarge {
             file: self.name(),
+            path: self.quoted(&self.path),
             limit: self.options.memory_limit,
-            table: stem.to_lowercase(),
+            table: self.quoted(Path::new(&stem.to_lowercase())),
         }
     }
 
@@ -215,9 +238,10 @@ impl<'a> Subject<'a> {
         let converted = self.path.with_extension(format!("4326.{}", ending.display()));
         LoadError::System {
             file: self.name(),
-            system,
+            path: self.quoted(&self.path),
+            system: printable(&system),
             from,
-            converted: converted.display().to_string(),
+            converted: self.quoted(&converted),
         }
     }
 
@@ -226,8 +250,9 @@ impl<'a> Subject<'a> {
         let (file, other) = (self.name(), self.path.with_extension("gpkg"));
         let expected = format!(
             "expected a name that ends in {endings}; convert others with\n    \
-             ogr2ogr -f GPKG {} {file}",
-            other.display()
+             ogr2ogr -f GPKG {} {}",
+            self.quoted(&other),
+            self.quoted(&self.path),
         );
         LoadError::Unknown { file, expected }
     }

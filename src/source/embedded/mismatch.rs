@@ -7,6 +7,8 @@ use thiserror::Error;
 pub enum Mismatch {
     #[error("`{file}` has no layer `{layer}`: set `table` to one of {choices}")]
     NoLayer { file: String, layer: String, choices: String },
+    #[error("`{file}` is one layer without a name: leave `table` out")]
+    OneLayer { file: String },
     #[error("`{file}` has several layers: set `table` to one of {choices}")]
     AmbiguousLayer { file: String, choices: String },
     #[error("no feature of `{file}` has a property `{name}`: {suggestion}")]
@@ -28,7 +30,7 @@ impl Mismatch {
     /// The reason without anything that the file holds: it may be private.
     pub fn public(&self) -> String {
         let text = match self {
-            Self::NoLayer { .. } => "its file has no such layer",
+            Self::NoLayer { .. } | Self::OneLayer { .. } => "its file has no such layer",
             Self::AmbiguousLayer { .. } => "its file has several layers: set table",
             Self::NoProperty { .. } => "it names a property that no feature has",
             Self::IdNotInteger { .. } => "its id is not an integer property",

@@ -264,7 +264,7 @@ fn check_tells_what_a_configuration_wants_of_a_file_and_does_not_get() {
         ),
         ("filter = \"name > 5\"", "its `filter` can't be used"),
         ("order_by = \"size\"", "no feature of `PATH` has a property `size`"),
-        ("table = \"y\"", "`PATH` has no layer `y`"),
+        ("table = \"y\"", "`PATH` is one layer without a name: leave `table` out"),
         ("allow_filter = [\"kind\"]", "no feature of `PATH` has a property `kind`"),
     ] {
         let config = ConfigFile::new(&format!("[layers.x]\nfile = \"{path}\"\n{more}\n"));

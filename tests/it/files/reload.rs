@@ -179,3 +179,20 @@ fn a_file_that_turns_up_takes_no_name_from_another() {
     eventually("the log says so", || server.log().contains("there is a layer x already"));
     assert_eq!(names(&server, "x"), ["Text(\"old\")"]);
 }
+
+#[test]
+fn a_pipe_in_the_place_of_a_file_stops_nothing() {
+    let folder = Folder::new();
+    let path = folder.write("x.geojson", collection(&[feature(1, "old", 1.0, 2.0)]));
+    let other = folder.write("y.geojson", collection(&[feature(1, "old", 1.0, 2.0)]));
+    let server = serve(&[&path, &other]);
+    let made = std::process::Command::new("mkfifo").arg(folder.path.join("pipe")).status();
+    assert!(made.unwrap().success());
+    std::fs::rename(folder.path.join("pipe"), &path).unwrap();
+    eventually("the log says that the file is gone", || server.log().contains("the file is gone"));
+    folder.write("y.geojson", collection(&[feature(1, "new", 1.0, 2.0)]));
+    eventually("the other file is read again", || names(&server, "y") == ["Text(\"new\")"]);
+    assert_eq!(names(&server, "x"), ["Text(\"old\")"]);
+    folder.write("x.geojson", collection(&[feature(1, "new", 1.0, 2.0)]));
+    eventually("a file is read again", || names(&server, "x") == ["Text(\"new\")"]);
+}

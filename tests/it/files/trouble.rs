@@ -46,7 +46,7 @@ fn what_is_no_geojson_stops_the_start_with_the_place() {
         (&deep, "feature 1: recursion limit exceeded"),
         (
             "{\"type\":\"FeatureCollection\",\"features\":[1]}",
-            "FILE: byte 40: expected a feature in the collection, got \"1]}\"",
+            "byte 40, feature 1: invalid type: integer `1`, expected an object of GeoJSON",
         ),
         ("\u{0}\u{1}binary", "FILE: byte 0: expected an object of GeoJSON"),
     ] {
@@ -102,7 +102,7 @@ fn a_bad_feature_among_good_ones_is_skipped_and_counted_and_fatal_with_strict() 
             log.contains("feature 2: the coordinates of its LineString are not nested"),
             "{log}"
         );
-        assert!(log.contains("1 features have no geometry"), "{log}");
+        assert!(log.contains("features without a geometry"), "{log}");
         let byte = text.find(r#"{"type":"Feature","geometry":{"type":"Circle"#).unwrap();
         assert!(log.contains(&format!("byte {byte}, feature 3:")), "{log}");
         let log = refused(name, &text, &["--strict"]);
@@ -132,7 +132,8 @@ fn what_is_not_there_is_told() {
     for (source, expected) in [
         (format!("{text}/no.geojson"), "there is no file"),
         (text.to_owned(), "holds no file that Tesela reads"),
-        (format!("{text}/*.geojson"), "holds no file that Tesela reads"),
+        (format!("{text}/*.geojson"), "fits no file that Tesela reads"),
+        ("/dev/null".to_owned(), "is a pipe or a device"),
         (format!("{text}/notes.txt"), "is no file that Tesela reads: expected a name that ends in"),
     ] {
         let done = run(&["serve", "--listen", "127.0.0.1:0", &source]);
