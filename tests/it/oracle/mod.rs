@@ -223,7 +223,7 @@ fn configuration(database: &Database, tables: &[&Table], kind: Kind) -> String {
 fn files(client: &mut Client, tables: &[&Table], folder: &Folder) -> String {
     let mut toml = String::new();
     for (number, table) in tables.iter().enumerate() {
-        let path = folder.write(&format!("layer{number}.geojson"), &truth::geojson(client, table));
+        let path = folder.write(&format!("layer{number}.geojson"), truth::geojson(client, table));
         let _ = write!(
             toml,
             "[layers.layer{number}]\nfile = \"{path}\"\nmax_zoom = 24\nsimplify = 0\nmin_size = 0\n"
