@@ -193,10 +193,14 @@ impl Databases {
 
     /// Publishes the catalogue of what is known now; from here on every change does.
     pub fn publish(&self, engine: &Engine, settings: &Settings) {
-        self.started.store(true, Ordering::SeqCst);
+        let is_first = !self.started.swap(true, Ordering::SeqCst);
         // Of two at once, the one that knows more must come last.
         let _one_by_one = self.publishing.lock();
-        engine.publish(self.catalog(settings));
+        let next = self.catalog(settings);
+        if !is_first {
+            report_losses(&engine.catalog(), &next);
+        }
+        engine.publish(next);
     }
 
     /// For `/health/ready`.
@@ -233,6 +237,21 @@ impl Databases {
         }
         if self.entries.len() > MAX_POOL_LABELS {
             metrics.set_pool("_other", other);
+        }
+    }
+}
+
+/// Logs what was served and isn't any more.
+fn report_losses(before: &Catalog, next: &Catalog) {
+    let has = |catalog: &Catalog, id: &str| catalog.tilesets().any(|tileset| tileset.id == id);
+    for (id, disabled) in next.disabled() {
+        if has(before, id) {
+            warn!(layer = id, reason = disabled.detail, "disabled");
+        }
+    }
+    for tileset in before.tilesets() {
+        if !has(next, &tileset.id) && !next.disabled().contains_key(&tileset.id) {
+            warn!(layer = tileset.id, "not published any more");
         }
     }
 }

@@ -34,6 +34,9 @@ pub fn target(args: &[String], has_config: bool) -> Result<(Target, &[String]), 
     let before = &args[..args.len() - 1];
     let target = match (coord, before) {
         (Some(coord), [url]) if is_http(url) => Target::Tileset(url.clone(), coord),
+        (Some(coord), [file]) if is_tile(file) => {
+            return Err(format!("{file} is a tile by its name: leave {coord} out").into());
+        }
         (Some(coord), [_, ..]) => Target::Sources(coord),
         (Some(coord), []) if has_config => Target::Sources(coord),
         (Some(coord), []) => {
@@ -57,6 +60,11 @@ pub fn target(args: &[String], has_config: bool) -> Result<(Target, &[String]), 
         return Err("a URL can't be inspected together with something else".into());
     }
     Ok((target, before))
+}
+
+/// Whether it is named as a tile is, or comes from standard input.
+fn is_tile(file: &str) -> bool {
+    file == "-" || [".mvt", ".pbf"].iter().any(|ending| file.ends_with(ending))
 }
 
 /// Whether it is the address of a server.

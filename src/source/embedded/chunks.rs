@@ -107,8 +107,14 @@ impl Splitter {
         Ok(())
     }
 
+    /// Whether there are enough features for a chunk, or the file ends.
+    pub(super) fn has_chunk(&self, all: bool) -> bool {
+        all || self.units.last().is_some_and(|last| last.end >= self.enough)
+    }
+
     /// Features, if there are enough of them; `all`, at the end of the file, for as many as there are.
-    pub(super) fn chunk(&mut self, all: bool) -> Option<Chunk> {
+    /// The rest of the buffer goes into `spare`.
+    pub(super) fn chunk(&mut self, all: bool, spare: Option<Vec<u8>>) -> Option<Chunk> {
         if all && self.state == State::Lines && self.is_at_end_of_line() {
             // It needs no line break.
             self.push_line(self.buffer.len());
@@ -118,8 +124,10 @@ impl Splitter {
         if end < self.enough && !all {
             return None;
         }
-        let rest = self.buffer.split_off(end);
-        let bytes = std::mem::replace(&mut self.buffer, rest);
+        let mut rest = spare.unwrap_or_default();
+        rest.extend_from_slice(&self.buffer[end..]);
+        let mut bytes = std::mem::replace(&mut self.buffer, rest);
+        bytes.truncate(end);
         let (units, offset) = (std::mem::take(&mut self.units), self.offset);
         let first = self.count - units.len() as u64 + 1;
         self.offset += end as u64;
@@ -328,7 +336,12 @@ impl Splitter {
     fn broken(&self, expected: &str) -> Broken {
         let rest = &self.buffer[self.at..];
         let shown = String::from_utf8_lossy(&rest[..rest.len().min(20)]).into_owned();
-        Broken { offset: self.offset + self.at as u64, reason: format!("{expected} {shown:?}") }
+        let reason = match rest {
+            [0x1f, 0x8b, ..] => "it is compressed with gzip: unpack it".to_owned(),
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is UTF-16: convert it to UTF-8".to_owned(),
+            _ => format!("{expected} {shown:?}"),
+        };
+        Broken { offset: self.offset + self.at as u64, reason }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -28,6 +28,8 @@ pub(super) struct Chunk {
 /// Where chunks are sent. What goes with each, `C`, is the same for all its features.
 pub(super) struct Outlet<'u, C> {
     chunks: SyncSender<(Chunk, C)>,
+    /// The buffers of chunks that have been read.
+    returned: Receiver<Vec<u8>>,
     used: &'u AtomicU64,
 }
 
@@ -35,6 +37,14 @@ impl<C> Outlet<'_, C> {
     /// False if nobody reads them any more.
     pub(super) fn send(&self, chunk: Chunk, with: C) -> bool {
         self.chunks.send((chunk, with)).is_ok()
+    }
+
+    /// A buffer that nobody needs any more, with nothing in it: new ones would have to be zeroed by the
+    /// system, which takes longer than what is done with them.
+    pub(super) fn spare(&self) -> Option<Vec<u8>> {
+        let mut spare = self.returned.try_recv().ok()?;
+        spare.clear();
+        Some(spare)
     }
 
     /// About how many bytes the features take that have been read.
@@ -66,12 +76,17 @@ impl Subject<'_> {
     ) -> Result<Loaded, LoadError> {
         let threads = thread::available_parallelism().map_or(1, usize::from);
         let (chunks, receiver) = sync_channel(2 * threads);
+        let (give_back, returned) = channel();
         let (receiver, used) = (Mutex::new(receiver), AtomicU64::new(0));
         let (digest, batches) = thread::scope(|scope| {
-            let read = || features(reader, &receiver, &used);
-            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(read)).collect();
+            let workers: Vec<_> = (0..threads)
+                .map(|_| {
+                    let (receiver, used, give_back) = (&receiver, &used, give_back.clone());
+                    scope.spawn(move || features(reader, receiver, used, &give_back))
+                })
+                .collect();
             // The outlet goes with the call, and then the workers end.
-            let digest = split(Outlet { chunks, used: &used });
+            let digest = split(Outlet { chunks, returned, used: &used });
             let found = workers.into_iter().map(|worker| worker.join());
             let found: Result<Vec<_>, _> = found.collect();
             // A worker that panics has a defect that no file should hide.
@@ -96,12 +111,15 @@ fn features<C>(
     reader: &impl ReadFeature<C>,
     chunks: &Mutex<Receiver<(Chunk, C)>>,
     used: &AtomicU64,
+    give_back: &Sender<Vec<u8>>,
 ) -> Vec<ReadChunk> {
     let mut all = Vec::new();
     let next = || chunks.lock().unwrap_or_else(PoisonError::into_inner).recv();
     while let Ok((chunk, with)) = next() {
         let read = ReadChunk::new(reader, &chunk, &with);
         used.fetch_add(read.batch.bytes() as u64, Ordering::Relaxed);
+        // Nobody takes it once the whole file has been taken apart.
+        let _ = give_back.send(chunk.bytes);
         all.push(read);
     }
     all

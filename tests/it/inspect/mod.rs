@@ -209,6 +209,7 @@ fn what_cant_be_inspected_is_explained() {
         (&[text.path()], "not a vector tile: at byte 0"),
         (&[cut.path()], "longer than what is left"),
         (&["/nonexistent/tile.mvt"], "can't read /nonexistent/tile.mvt"),
+        (&["tile.mvt", "1/0/0"], "tile.mvt is a tile by its name: leave 1/0/0 out"),
         (&["0/0/0"], "of what?"),
         (&["postgres://u:s3cret@127.0.0.1:1/x"], "z/x/y"),
         (&["postgres://u:s3cret@127.0.0.1:1/x", "3/8/0"], "x and y go from 0 to 7"),

@@ -8,7 +8,7 @@ fn split(text: &str, piece: usize) -> Result<(Vec<String>, Vec<String>), Broken>
     // The last one is the end of the file.
     for bytes in text.as_bytes().chunks(piece).chain([&[][..]]) {
         splitter.push(bytes)?;
-        while let Some(chunk) = splitter.chunk(bytes.is_empty()) {
+        while let Some(chunk) = splitter.chunk(bytes.is_empty(), None) {
             assert_eq!(chunk.first as usize, units.len() + 1);
             for unit in &chunk.units {
                 let at = chunk.offset as usize + unit.start;
@@ -92,4 +92,15 @@ fn a_string_longer_than_many_pieces_is_one() {
     let text = format!("{{\"a\":\"{}\"}}", "x\\\"".repeat(200_000));
     let (units, _) = split(&text, 1_000).unwrap();
     assert_eq!(units, [text]);
+}
+
+#[test]
+fn what_is_packed_or_in_another_encoding_is_told_what_to_do() {
+    for (bytes, reason) in [
+        (&b"\x1f\x8b\x08"[..], "it is compressed with gzip: unpack it"),
+        (b"\xff\xfe{\0", "it is UTF-16: convert it to UTF-8"),
+    ] {
+        let broken = Splitter::default().push(bytes).unwrap_err();
+        assert_eq!((broken.offset, broken.reason.as_str()), (0, reason));
+    }
 }

@@ -35,7 +35,9 @@ impl Subject<'_> {
                 self.system(offset, &members, &mut crs)?;
             }
             self.check_memory(outlet.used().max(splitter.held() as u64))?;
-            if let Some(chunk) = splitter.chunk(length == 0) {
+            if splitter.has_chunk(length == 0)
+                && let Some(chunk) = splitter.chunk(length == 0, outlet.spare())
+            {
                 // What comes first decides, and a collection says it at its beginning.
                 if !outlet.send(chunk, *crs.get_or_insert(Crs::Wgs84)) {
                     break;
