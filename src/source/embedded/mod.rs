@@ -22,6 +22,7 @@ mod rank;
 mod settings;
 mod store;
 mod systems;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod times;

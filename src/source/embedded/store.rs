@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use super::batch::{Batch, Head, Keys, PartEnd, Types};
 use super::importance::{ALWAYS, Importance, Junctions, Ranking};
+use super::tags::Tags;
 use super::tree::{Edges, Tree, hilbert, outwards};
-use super::values::{Code, Codes, Interner, Values};
+use super::values::{Code, Values};
 use crate::tile::mercator::{HALF_WORLD, unproject};
 use crate::tile::{Bounds, Kind, Point, Shape};
 
@@ -39,14 +40,13 @@ pub struct Store {
     points: Vec<Point>,
     /// Of each point; empty where there are no lines or polygons.
     importances: Vec<Importance>,
-    /// For each feature, where its properties end.
-    tag_ends: Vec<u32>,
-    tag_keys: Vec<u16>,
-    tag_values: Vec<Code>,
-    values: Values,
+    tags: Tags,
     bounds: Bounds,
     empty: u64,
 }
+
+/// Features in the order in which they are kept: batches, and places in them.
+pub(super) type Order = Vec<(usize, usize)>;
 
 /// What there is more of than there are places for it; for people.
 pub(super) type TooMany = &'static str;
@@ -57,72 +57,57 @@ impl Store {
     /// # Errors
     /// They are too many.
     pub(super) fn new(batches: Vec<Batch>) -> Result<Self, TooMany> {
-        let (columns, keys) = columns(&batches).ok_or("65,535 names of properties")?;
-        let mut values = Interner::default();
-        let codes: Option<Vec<Codes>> =
-            batches.iter().map(|batch| values.take(batch.values.values())).collect();
-        let codes = codes.ok_or("536,870,912 different values")?;
         let total = |of: fn(&Batch) -> usize| batches.iter().map(of).sum::<usize>();
-        let (features, points) = (total(|b| b.features.len()), total(|b| b.points.len()));
-        let tags = total(|b| b.tags.len());
-        if points >= MAX_POINTS {
+        if total(|batch| batch.points.len()) >= MAX_POINTS {
             return Err("2,147,483,647 vertices");
         }
-        if u32::try_from(features.max(tags)).is_err() {
-            return Err("4,294,967,295 properties of features");
+        if u32::try_from(total(|batch| batch.features.len())).is_err() {
+            return Err("4,294,967,295 features");
         }
+        let (columns, keys) = columns(&batches).ok_or("65,535 names of properties")?;
+        let order = in_order(&batches);
         let mut store = Self {
             columns,
             tree: Tree::new(Vec::new()),
-            ids: Vec::with_capacity(features),
-            kinds: Vec::with_capacity(features),
-            part_ends: Vec::with_capacity(features),
+            ids: Vec::with_capacity(order.len()),
+            kinds: Vec::with_capacity(order.len()),
+            part_ends: Vec::with_capacity(order.len()),
             parts: Vec::with_capacity(total(|batch| batch.parts.len())),
-            points: Vec::with_capacity(points),
+            points: Vec::with_capacity(total(|batch| batch.points.len())),
             importances: Vec::new(),
-            tag_ends: Vec::with_capacity(features),
-            tag_keys: Vec::with_capacity(tags),
-            tag_values: Vec::with_capacity(tags),
-            values: values.finish(),
+            tags: Tags::default(),
             bounds: Bounds::EMPTY,
             empty: batches.iter().map(|batch| batch.empty).sum(),
         };
-        let mut boxes = Vec::with_capacity(features);
-        for (batch, feature) in in_order(&batches) {
-            boxes.push(store.push(&batches[batch], feature, (&keys[batch], &codes[batch])));
-        }
+        // About half of the work each.
+        let tags = std::thread::scope(|scope| {
+            let tags = scope.spawn(|| Tags::new(&batches, &keys, &order));
+            let boxes = order.iter().map(|(batch, feature)| store.push(&batches[*batch], *feature));
+            store.tree = Tree::new(boxes.collect());
+            tags.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        store.tags = tags?;
         drop(batches);
         if store.ids.iter().all(|id| *id == NO_ID) {
             store.ids = Vec::new();
         }
-        store.tree = Tree::new(boxes);
         store.rank();
         Ok(store)
     }
 
-    /// Appends a feature of a batch, whose keys and values have other places here.
-    fn push(&mut self, batch: &Batch, feature: usize, (keys, codes): (&[u16], &Codes)) -> Edges {
-        let Head { id, kind, bounds, parts_end, tags_end } = batch.features[feature];
-        let before = feature.checked_sub(1).map(|before| batch.features[before]);
-        let (parts, tags) = before.map_or((0, 0), |before| (before.parts_end, before.tags_end));
+    /// Appends the shape of a feature of a batch; its box.
+    fn push(&mut self, batch: &Batch, feature: usize) -> Edges {
+        let Head { id, kind, bounds, parts_end, .. } = batch.features[feature];
+        let parts = feature.checked_sub(1).map_or(0, |before| batch.features[before].parts_end);
         let mut start = parts.checked_sub(1).map_or(0, |last| batch.parts[last].end);
         for PartEnd { end, hole } in &batch.parts[parts..parts_end] {
             self.points.extend_from_slice(&batch.points[start..*end]);
             self.parts.push(place(self.points.len()) | if *hole { HOLE } else { 0 });
             start = *end;
         }
-        // In one order, so that features with the same properties are the same in tiles.
-        let mut tags: Vec<(u16, Code)> = batch.tags[tags..tags_end]
-            .iter()
-            .map(|(key, code)| (keys[usize::from(*key)], codes.of(*code)))
-            .collect();
-        tags.sort_unstable_by_key(|(key, _)| *key);
-        self.tag_keys.extend(tags.iter().map(|(key, _)| *key));
-        self.tag_values.extend(tags.iter().map(|(_, code)| *code));
         self.ids.push(id.unwrap_or(NO_ID));
         self.kinds.push(kind);
         self.part_ends.push(place(self.parts.len()));
-        self.tag_ends.push(place(self.tag_keys.len()));
         self.bounds.grow(bounds.min);
         self.bounds.grow(bounds.max);
         outwards(&bounds)
@@ -202,11 +187,10 @@ impl Store {
         self.tree.bytes()
             + 8 * self.ids.len()
             + self.kinds.len()
-            + 4 * (self.part_ends.len() + self.parts.len() + self.tag_ends.len())
+            + 4 * (self.part_ends.len() + self.parts.len())
             + size_of::<Point>() * self.points.len()
             + self.importances.len()
-            + (size_of::<u16>() + size_of::<Code>()) * self.tag_keys.len()
-            + self.values.bytes()
+            + self.tags.bytes()
     }
 
     /// West, south, east, north in degrees; `None` without features.
@@ -296,10 +280,7 @@ impl Store {
 
     /// The properties of a feature: places of columns, and values.
     pub(super) fn tags(&self, feature: usize) -> impl Iterator<Item = (usize, Code)> {
-        let start = feature.checked_sub(1).map_or(0, |before| self.tag_ends[before] as usize);
-        let all = start..self.tag_ends[feature] as usize;
-        let keys = self.tag_keys[all.clone()].iter().map(|key| usize::from(*key));
-        keys.zip(self.tag_values[all].iter().copied())
+        self.tags.of(feature)
     }
 
     /// The value of a feature in a column.
@@ -308,7 +289,7 @@ impl Store {
     }
 
     pub(super) fn values(&self) -> &Values {
-        &self.values
+        self.tags.values()
     }
 }
 
@@ -336,7 +317,7 @@ fn columns(batches: &[Batch]) -> Option<(Vec<Column>, Vec<Vec<u16>>)> {
 
 /// The features of all batches along a Hilbert curve through the world; those of one place in the
 /// order of their file.
-fn in_order(batches: &[Batch]) -> Vec<(usize, usize)> {
+fn in_order(batches: &[Batch]) -> Order {
     let mut places: Vec<(u32, u32, u32)> = Vec::new();
     for (batch, features) in (0..).zip(batches) {
         places.extend((0..).zip(&features.features).map(|(place, feature)| {
