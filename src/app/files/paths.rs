@@ -26,26 +26,30 @@ impl Wanted {
         &self.names[0]
     }
 
-    /// Whether it is the file of that name.
-    pub(super) fn is(&self, name: &str) -> bool {
-        self.names.iter().any(|known| known == name) || self.whole == whole(name)
+    /// Whether this is its path without links and detours.
+    pub(super) fn is_at(&self, whole: &Path) -> bool {
+        self.whole == whole
     }
 }
 
-fn whole(name: &str) -> PathBuf {
+/// The path without links and detours; as it is if there is no such file.
+pub(super) fn whole(name: &str) -> PathBuf {
     std::fs::canonicalize(name).unwrap_or_else(|_| name.into())
 }
 
 /// All files that the settings name, each once, however it is spelled.
 pub(super) fn wanted(settings: &Settings) -> Result<Vec<Wanted>, FilesError> {
     let mut all: Vec<Wanted> = Vec::new();
-    let mut add = |name: String, publish: bool| match all.iter_mut().find(|one| one.is(&name)) {
-        Some(known) => {
-            if !known.names.contains(&name) {
-                known.names.push(name);
+    let mut add = |name: String, publish: bool| {
+        let wanted = Wanted::new(name.clone(), publish);
+        match all.iter_mut().find(|one| one.is_at(&wanted.whole)) {
+            Some(known) => {
+                if !known.names.contains(&name) {
+                    known.names.push(name);
+                }
             }
+            None => all.push(wanted),
         }
-        None => all.push(Wanted::new(name, publish)),
     };
     for source in &settings.files.publish {
         expanded(source)?.into_iter().for_each(|path| add(path, true));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::Mutex;
 use tracing::warn;
 
-use super::paths::{Wanted, expanded};
+use super::paths::{Wanted, expanded, whole};
 use super::{Entry, Files, State, report};
 use crate::catalog::File;
 use crate::source::embedded::{self, LoadOptions, Loaded};
@@ -87,8 +87,12 @@ impl Files {
         let changed = entries.iter().filter(|entry| entry.is_changed());
         let read: Vec<bool> = changed.map(|entry| self.read_again(entry)).collect();
         let found = self.publish.iter().flat_map(|source| expanded(source).unwrap_or_default());
-        let found: HashSet<String> =
-            found.filter(|path| !entries.iter().any(|entry| entry.wanted.is(path))).collect();
+        // By their spelling first, since that takes no look at the disk.
+        let names: HashSet<&String> = entries.iter().flat_map(|e| &e.wanted.names).collect();
+        let others = found.filter(|path| !names.contains(path));
+        let found: HashSet<String> = others
+            .filter(|path| !entries.iter().any(|one| one.wanted.is_at(&whole(path))))
+            .collect();
         self.new.lock().retain(|path, _| found.contains(path));
         let added: Vec<bool> = found.into_iter().map(|path| self.add(path)).collect();
         read.contains(&true) || added.contains(&true)
