@@ -1,9 +1,14 @@
 //! The examples of docs/configuration.md, as a reader would try them.
 
 use crate::support::database::Database;
-use crate::support::server::{ConfigFile, Server, run};
+use crate::support::files::Folder;
+use crate::support::server::{Server, run, tesela};
 
 const REFERENCE: &str = include_str!("../../docs/configuration.md");
+
+/// What the page's example of a file is about.
+const STATION: &str = r#"{"type":"Feature","geometry":{"type":"Point","coordinates":[1.2,6.1]},"properties":
+    {"station_id":7,"name":"Gare","lines":2,"passengers":1000,"operator":"SNT"}}"#;
 
 /// The fenced blocks of a language.
 fn blocks(language: &str) -> Vec<&'static str> {
@@ -16,10 +21,15 @@ fn the_examples_of_the_reference_work() {
     let database = Database::new();
     blocks("sql").into_iter().for_each(|sql| database.execute(sql));
     let toml = format!("[databases.main]\nurl = \"{}\"\n{}", database.url, blocks("toml").concat());
-    let file = ConfigFile::new(&toml);
-    let check = run(&["check", "--config", &file.path]);
-    assert_eq!(check.status.code(), Some(0), "{}", String::from_utf8_lossy(&check.stdout));
-    let server = Server::configured(&toml);
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path.join("data")).unwrap();
+    folder.write("data/stations.geojson", STATION);
+    let config = folder.write("tesela.toml", &toml);
+    let check = run(&["check", "--config", &config]);
+    let said = [&check.stdout[..], &check.stderr].concat();
+    assert_eq!(check.status.code(), Some(0), "{}", String::from_utf8_lossy(&said));
+    let args = ["serve", "--listen", "127.0.0.1:0", "--config", &config];
+    let server = Server::start(tesela(&args), None);
     let catalog = server.get("/catalog").json();
     let layers = toml.lines().filter(|line| {
         let path = line.strip_prefix("[layers.").and_then(|line| line.strip_suffix(']'));

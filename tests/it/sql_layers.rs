@@ -169,7 +169,7 @@ fn a_write_hidden_in_a_function_does_not_happen() {
 fn a_table_and_a_query_at_once_or_neither_are_mistakes_in_the_file() {
     for (layer, what) in [
         ("table = \"a\"\nsql = \"SELECT {bbox}\"", "layers.a.sql: expected table or sql, not both"),
-        ("srid = 3857", "layers.a.table: missing, expected table, sql or function"),
+        ("srid = 3857", "layers.a.table: missing, expected table, sql, function or file"),
         ("sql = \" \"", "layers.a.sql: expected a string that isn't empty"),
     ] {
         let toml = format!(
