@@ -152,7 +152,7 @@ fn columns_of_all_types_are_properties_or_left_out() {
     let store = read(&path).unwrap().layers[0].store.clone();
     let allow_filter = ["nanos", "day", "clock"].map(str::to_owned).into();
     let settings = TableSettings { allow_filter, ..TableSettings::default() };
-    let layer = EmbeddedLayer::new("types", &path, store, &settings).unwrap();
+    let layer = EmbeddedLayer::new("types", (&path, 0), store, &settings).unwrap();
     let kinds: Vec<_> = layer.filterable().iter().map(|(_, kind)| *kind).collect();
     use tesela::query::Kind::{Text, Time};
     assert_eq!(kinds, [Time, Time, Text]);
